@@ -1,0 +1,290 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import * as z from 'zod';
+import type { Job } from '../../../protocol/job.ts';
+import type { Command, JobContext } from '../../../node/commands/command.ts';
+import { AppError } from '../../../node/platform/errors.ts';
+import { silentLog } from '../../../node/platform/log.ts';
+import { type Confirmations, createConfirmations } from '../../../node/queue/confirmations.ts';
+import { createContextFactory } from '../../../node/queue/context.ts';
+import { type Spool, openSpool } from '../../../node/queue/spool.ts';
+import { type Worker, createWorker } from '../../../node/queue/worker.ts';
+import { type FixedClock, fixedClock } from '../../support/fixed-clock.ts';
+import { newJob } from '../../support/jobs.ts';
+import { eventually, temporaryDirectory } from '../../support/process.ts';
+
+/** A command whose work and confirmation are what a test says. */
+interface Script {
+  work(job: Job, context: JobContext): Promise<void>;
+  confirm(job: Job, context: JobContext): Promise<void>;
+}
+
+let cleanUp: AsyncDisposable;
+let clock: FixedClock;
+let spool: Spool;
+let worker: Worker;
+let confirmations: Confirmations;
+let script: Script;
+let failures: string[];
+let settled: string[];
+
+beforeEach(async () => {
+  const directory = await temporaryDirectory();
+  cleanUp = directory;
+  clock = fixedClock();
+  failures = [];
+  settled = [];
+  script = { work: async () => undefined, confirm: async () => undefined };
+  spool = await openSpool({
+    directory: directory.path,
+    nodeId: 'audio',
+    clock,
+    log: silentLog,
+    acceptedEarlier: () => null,
+    setAside: async () => undefined,
+  });
+  const command: Command = {
+    keyword: 'RAMAIS',
+    schema: z.record(z.string(), z.json()),
+    example: () => 'RAMAIS=1',
+    parse: () => ({ ok: true, params: {} }),
+    route: () => ({ lane: 'recordings', source: 'audio' }),
+    confirm: (job, _params, context) => script.confirm(job, context),
+    work: async (job, _params, context) => {
+      await script.work(job, context);
+      return { kind: 'done', summary: 'sent' };
+    },
+  };
+  const contextOf = createContextFactory(spool, clock, silentLog, () => undefined);
+  const shared = { command: () => command, contextOf, clock, log: silentLog, random: () => 0.5 };
+  confirmations = createConfirmations({
+    ...shared,
+    openJob: spool.get,
+    onTried: (job) => worker.kick(job.lane),
+  });
+  worker = createWorker({
+    ...shared,
+    spool,
+    lanes: ['recordings', 'servers'],
+    maxAttempts: 3,
+    processingTimeoutMs: 60_000,
+    mayStart: (job) => !confirmations.isFirst(job.id),
+    answerFailure: async (job, code) => {
+      failures.push(`${job.id.slice(0, 4)} ${code}`);
+    },
+    onSettled: async (job) => {
+      settled.push(job.request.subject);
+    },
+  });
+  spool.onAccepted(confirmations.add);
+  worker.start();
+});
+
+afterEach(async () => {
+  await confirmations.stop();
+  await worker.stop();
+  spool.close();
+  await cleanUp[Symbol.asyncDispose]();
+});
+
+async function accept(name: string, lane: Job['lane'] = 'recordings'): Promise<string> {
+  const job = newJob(name, { lane });
+  await spool.accept({ ...job, request: { ...job.request, subject: name } });
+  return job.id;
+}
+
+const ended = (count: number): Promise<unknown> => eventually(`${count} jobs to end`, () => settled.length === count);
+
+describe('lanes', () => {
+  test('work the jobs of a lane one after another, oldest first', async () => {
+    let atOnce = 0;
+    script.work = async () => {
+      atOnce += 1;
+      expect(atOnce).toBe(1);
+      await Promise.resolve();
+      atOnce -= 1;
+    };
+    for (const name of ['a', 'b', 'c', 'd']) await accept(name);
+    await ended(4);
+    expect(settled).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  test('do not wait for one another', async () => {
+    const gate = Promise.withResolvers<void>();
+    script.work = (job) => (job.lane === 'recordings' ? gate.promise : Promise.resolve());
+    await accept('long');
+    await accept('short', 'servers');
+    await ended(1);
+    expect(settled).toEqual(['short']);
+    gate.resolve();
+    await ended(2);
+  });
+
+  test('a paused queue begins nothing until it is resumed', async () => {
+    worker.pause();
+    const id = await accept('a');
+    await eventually('confirmed', () => !confirmations.isFirst(id));
+    expect(spool.stateOf(id)).toBe('pending');
+    worker.resume();
+    await ended(1);
+  });
+});
+
+describe('failures', () => {
+  const unavailable = new AppError('recordings.unavailable', 'no disk', { retriable: true });
+
+  test('a retriable one is tried again after its backoff, the attempt counted on disk', async () => {
+    let tries = 0;
+    script.work = async () => {
+      tries += 1;
+      if (tries < 3) throw unavailable;
+    };
+    const id = await accept('a');
+    await eventually('the first attempt to be put back', () => spool.get(id)?.lastError);
+    expect(spool.get(id)).toMatchObject({ attempts: 1, lastError: { code: 'recordings.unavailable' } });
+    expect(tries).toBe(1);
+    for (const attempt of [2, 3]) {
+      clock.advance({ minutes: 5 });
+      worker.kick('recordings');
+      await eventually(`attempt ${attempt}`, () => tries === attempt);
+      await eventually('its end', () => spool.stateOf(id) !== 'processing');
+    }
+    await ended(1);
+    expect(failures).toEqual([]);
+  });
+
+  test('after MAX_RETRIES attempts the requester is answered and the job lies in failed/', async () => {
+    script.work = () => Promise.reject(unavailable);
+    const id = await accept('a');
+    for (const attempt of [1, 2, 3]) {
+      await eventually(`attempt ${attempt}`, () => spool.get(id)?.lastError && (spool.get(id)?.attempts ?? 0) >= attempt || spool.stateOf(id) === 'failed');
+      clock.advance({ minutes: 5 });
+      worker.kick('recordings');
+    }
+    await ended(1);
+    expect(failures).toEqual([`${id.slice(0, 4)} recordings.unavailable`]);
+    expect(spool.stateOf(id)).toBe('failed');
+    expect((await spool.read(id))?.outcome).toMatchObject({ kind: 'failed', code: 'recordings.unavailable' });
+  });
+
+  test('a final one is not tried again', async () => {
+    script.work = () => Promise.reject(new AppError('publish.refused', 'no such bucket'));
+    const id = await accept('a');
+    await ended(1);
+    expect(failures).toEqual([`${id.slice(0, 4)} publish.refused`]);
+  });
+
+  test('a mail server that is away is waited for beyond MAX_RETRIES', async () => {
+    let tries = 0;
+    script.work = async () => {
+      tries += 1;
+      if (tries <= 5) throw new AppError('mail.unavailable', 'refused', { retriable: true });
+    };
+    const id = await accept('a');
+    for (let attempt = 1; attempt <= 5; attempt += 1) {
+      await eventually('the attempt to be put back', () => spool.get(id)?.attempts === attempt && spool.stateOf(id) === 'pending');
+      clock.advance({ minutes: 6 });
+      worker.kick('recordings');
+    }
+    await ended(1);
+    expect(failures).toEqual([]);
+  });
+
+  test('a waiting job does not hold up those behind it', async () => {
+    script.work = (job) => (job.request.subject === 'a' ? Promise.reject(unavailable) : Promise.resolve());
+    await accept('a');
+    await accept('b');
+    await ended(1);
+    expect(settled).toEqual(['b']);
+  });
+
+  test('a cancelled job stops where it is and is answered', async () => {
+    script.work = (_job, context) =>
+      new Promise((_resolve, reject) => {
+        context.signal.addEventListener('abort', () => reject(context.signal.reason as Error));
+      });
+    const id = await accept('a');
+    await eventually('the work to begin', () => spool.stateOf(id) === 'processing');
+    await eventually('the work to run', () => worker.progressOf(id) !== null);
+    await worker.cancel(id);
+    await ended(1);
+    expect((await spool.read(id))?.outcome?.kind).toBe('cancelled');
+    expect(failures).toEqual([`${id.slice(0, 4)} job.cancelled`]);
+  });
+
+  test('a job at which the node stopped each time is given up, not begun again', async () => {
+    worker.pause();
+    const id = await accept('poison');
+    for (let crash = 0; crash < 3; crash += 1) await spool.claim(id);
+    worker.resume();
+    await ended(1);
+    expect(failures).toEqual([`${id.slice(0, 4)} job.crashed`]);
+  });
+});
+
+test('stopping the node puts a running job back without counting the attempt', async () => {
+  script.work = (_job, context) =>
+    new Promise((_resolve, reject) => {
+      context.signal.addEventListener('abort', () => reject(context.signal.reason as Error));
+    });
+  const id = await accept('a');
+  await eventually('the work to run', () => worker.progressOf(id) !== null);
+  await worker.stop();
+  expect(spool.stateOf(id)).toBe('pending');
+  expect(spool.get(id)?.attempts).toBe(0);
+});
+
+describe('confirmations', () => {
+  test('go out at once while the lane is busy, and before the job is worked', async () => {
+    const gate = Promise.withResolvers<void>();
+    const events: string[] = [];
+    script.confirm = async (job) => {
+      events.push(`confirm ${job.request.subject}`);
+    };
+    script.work = async (job) => {
+      events.push(`work ${job.request.subject}`);
+      await gate.promise;
+    };
+    for (const name of ['a', 'b', 'c']) await accept(name);
+    await eventually('three confirmations and one job', () => events.length === 4);
+    expect(events.filter((event) => event.startsWith('confirm'))).toHaveLength(3);
+    expect(events.indexOf('confirm a')).toBeLessThan(events.indexOf('work a'));
+    gate.resolve();
+    await ended(3);
+  });
+
+  test('one that fails does not keep the job from being worked, nor take a place from others', async () => {
+    script.confirm = () => Promise.reject(new AppError('mail.unavailable', 'refused', { retriable: true }));
+    for (let count = 0; count < 20; count += 1) await accept(`job ${count}`);
+    await ended(20);
+  });
+});
+
+test('a step that is done is not done again; one that was begun first looks whether it happened', async () => {
+  const performed: string[] = [];
+  let tries = 0;
+  script.work = async (_job, context) => {
+    tries += 1;
+    await context.step('first', {
+      happened: async () => null,
+      perform: async () => {
+        performed.push('first');
+        return { size: 1 };
+      },
+    });
+    const result = await context.step('second', {
+      happened: async () => 'it had happened',
+      perform: async () => {
+        performed.push('second');
+        throw new AppError('mail.unknown', 'connection lost after the final dot', { retriable: true });
+      },
+    });
+    performed.push(result);
+  };
+  const id = await accept('a');
+  await eventually('the first attempt to be put back', () => spool.get(id)?.lastError);
+  clock.advance({ minutes: 5 });
+  worker.kick('recordings');
+  await ended(1);
+  expect(tries).toBe(2);
+  expect(performed).toEqual(['first', 'second', 'it had happened']);
+});
