@@ -28,6 +28,8 @@ export interface Mailbox {
 export interface MailboxSession {
   /** Changes when the server has given all mails new UIDs; a decimal text. */
   readonly uidValidity: string;
+  /** The UID the next mail will get, as of `open`: what is below it was there before (RFC 9051 section 2.3.1.1). */
+  readonly uidNext: number;
   /** Mails whose UID is over `uid`, ascending, at most `limit`. */
   listAfter(uid: number, limit: number): Promise<readonly MailSummary[]>;
   /** Mails the server took in at or after `since`, ascending by UID, at most `limit`. */
@@ -38,7 +40,8 @@ export interface MailboxSession {
   markAccepted(uids: readonly number[]): Promise<void>;
   /**
    * Resolves when the server hints at new mail, or after `timeoutMs`. A hint that came since the last wait
-   * counts. @throws AppError `mailbox.closed` (retriable) when the session ends
+   * counts. Rejects with the signal's reason when it aborts.
+   * @throws AppError `mailbox.closed` (retriable) when the session ends
    */
   waitForMail(timeoutMs: number, signal: AbortSignal): Promise<'hint' | 'timeout'>;
   /** Ends the session; never throws. */

@@ -1,7 +1,7 @@
 /** Lets a loop sleep until there is something to do; a wake that comes while nobody waits is kept. */
 export interface Wake {
   wake(): void;
-  /** Resolves at the next wake, after `timeoutMs`, or when the signal aborts. */
+  /** Resolves at the next wake, after `timeoutMs`, or when the signal aborts. For one loop at a time. */
   wait(timeoutMs: number, signal: AbortSignal): Promise<void>;
 }
 
@@ -16,11 +16,13 @@ export function createWake(): Wake {
     wait: async (timeoutMs, signal) => {
       if (!pending && !signal.aborted) {
         const { promise, resolve } = Promise.withResolvers<void>();
-        const timer = setTimeout(resolve, timeoutMs);
-        signal.addEventListener('abort', () => resolve(), { once: true });
-        wakeUp = resolve;
+        const end = (): void => resolve();
+        const timer = setTimeout(end, timeoutMs);
+        signal.addEventListener('abort', end, { once: true });
+        wakeUp = end;
         await promise;
         clearTimeout(timer);
+        signal.removeEventListener('abort', end);
         wakeUp = null;
       }
       pending = false;

@@ -6,11 +6,7 @@ import type { Spool } from './spool.ts';
 import { type StepObserver, runStep } from './steps.ts';
 
 /** Makes what a handler is given besides its job. */
-export type ContextFactory = (
-  job: Job,
-  signal: AbortSignal,
-  progress?: (text: string) => void,
-) => JobContext;
+export type ContextFactory = (job: Job, signal: AbortSignal, progress?: (text: string) => void) => JobContext;
 
 export function createContextFactory(
   spool: Spool,

@@ -225,6 +225,8 @@ export async function openSpool(options: SpoolOptions) {
         .filter(([, entry]) => entry.state === state)
         .toSorted(([, a], [, b]) => (a.fileName < b.fileName ? -1 : 1))
         .map(([id]) => id),
+    /** Order of acceptance, also of ended jobs; 0 for an unknown one. */
+    sequenceOf: (id: string): number => readJobFileName(entries.get(id)?.fileName ?? '')?.sequence ?? 0,
     /** Open jobs of a lane, oldest first. */
     open: (lane: Lane): Job[] =>
       [...entries.values()]
@@ -246,6 +248,8 @@ export async function openSpool(options: SpoolOptions) {
     /** Puts a claimed job back, to be tried from `notBefore` on. */
     defer: (id: string, edit: Pick<Job, 'attempts' | 'notBefore' | 'lastError'>): Promise<Job> =>
       change(id, (job) => ({ ...job, ...edit }), 'pending'),
+    /** Lets a waiting job be tried at once. */
+    hurry: (id: string): Promise<Job> => change(id, (job) => ({ ...job, notBefore: null })),
     /** Ends a job: its outcome is on disk before the file is filed under it. */
     settle: (id: string, outcome: Outcome): Promise<Job> =>
       change(id, (job) => ({ ...job, outcome }), stateAfter(outcome)),

@@ -39,7 +39,11 @@ export interface FindResult {
   readonly unreadable: readonly string[];
 }
 
-/** A recording opened for reading: exactly `sizeBytes` bytes come out of `stream`, however the file grows. */
+/**
+ * A recording opened for reading: exactly `sizeBytes` bytes come out of `stream`, however the file grows. Where they
+ * cannot, the stream fails with an AppError whose code starts with `recordings.` (`recordings.shrunk`,
+ * `recordings.unreadable`). Whoever opens it destroys the stream when it is not read to its end.
+ */
 export interface OpenedRecording {
   readonly stream: Readable;
   readonly sizeBytes: number;

@@ -92,7 +92,8 @@ async function accept(name: string, lane: Job['lane'] = 'recordings'): Promise<s
   return job.id;
 }
 
-const ended = (count: number): Promise<unknown> => eventually(`${count} jobs to end`, () => settled.length === count);
+const ended = (count: number): Promise<unknown> =>
+  eventually(`${count} jobs to end`, () => settled.length === count);
 
 describe('lanes', () => {
   test('work the jobs of a lane one after another, oldest first', async () => {
@@ -156,7 +157,12 @@ describe('failures', () => {
     script.work = () => Promise.reject(unavailable);
     const id = await accept('a');
     for (const attempt of [1, 2, 3]) {
-      await eventually(`attempt ${attempt}`, () => spool.get(id)?.lastError && (spool.get(id)?.attempts ?? 0) >= attempt || spool.stateOf(id) === 'failed');
+      await eventually(
+        `attempt ${attempt}`,
+        () =>
+          (spool.get(id)?.lastError && (spool.get(id)?.attempts ?? 0) >= attempt) ||
+          spool.stateOf(id) === 'failed',
+      );
       clock.advance({ minutes: 5 });
       worker.kick('recordings');
     }
@@ -181,7 +187,10 @@ describe('failures', () => {
     };
     const id = await accept('a');
     for (let attempt = 1; attempt <= 5; attempt += 1) {
-      await eventually('the attempt to be put back', () => spool.get(id)?.attempts === attempt && spool.stateOf(id) === 'pending');
+      await eventually(
+        'the attempt to be put back',
+        () => spool.get(id)?.attempts === attempt && spool.stateOf(id) === 'pending',
+      );
       clock.advance({ minutes: 6 });
       worker.kick('recordings');
     }

@@ -1,0 +1,152 @@
+import { appendFile, mkdir, open, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { conversation, randomFrom, SAMPLE_RATE_HZ } from './voice.ts';
+
+const WAV_HEADER_BYTES = 44;
+const BYTES_A_SAMPLE = 2;
+const CALLS = 40;
+/** Calls in which nobody spoke. */
+const EMPTY_CALLS: readonly number[] = [4, 7, 28];
+const DAYS = 3;
+const EXTENSIONS = ['1121', '1122', '1123', '1130'] as const;
+/** Numbers nobody has. */
+const OUTSIDE = ['1100000101', '1100000102', '2100000103'] as const;
+const GROW_EVERY_MS = 200;
+/** Long enough for whoever watches, short enough not to fill a disk when forgotten. */
+const MAX_GROW_SECONDS = 90;
+
+export interface RecordingTree {
+  readonly root: string;
+  /** Extensions to ask for, and the first and last day (`DD/MM/YYYY`) that have calls. */
+  readonly extensions: readonly string[];
+  readonly firstDay: string;
+  readonly lastDay: string;
+  /** Files that hold a whole call of one of `extensions`. */
+  readonly whole: readonly string[];
+  /** Files of theirs that hold none: the PBX made them, and nobody spoke. */
+  readonly empty: readonly string[];
+  /** The call that goes on, and what ends it. */
+  readonly growing: string;
+  endCall(): Promise<void>;
+}
+
+/** Makes a tree `YYYY/MM/DD` of calls of the last days, as a PBX in `zone` would have left it at `now`. */
+export async function makeRecordings(root: string, now: Temporal.ZonedDateTime): Promise<RecordingTree> {
+  const random = randomFrom(1121);
+  const asked = EXTENSIONS.slice(0, 2);
+  const whole: string[] = [];
+  const empty: string[] = [];
+  for (let call = 0; call < CALLS; call++) {
+    const started = momentOf(call, now);
+    const [origin, destination] = parties(call);
+    const path = join(root, pathOf(started, origin, destination, call));
+    const isEmpty = EMPTY_CALLS.includes(call);
+    const samples = isEmpty ? new Float32Array() : conversation(3 + 5 * random(), call + 1);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, wav(samples));
+    if (asked.some((extension) => extension === origin || extension === destination)) {
+      (isEmpty ? empty : whole).push(path);
+    }
+  }
+  const call = await startCall(root, now);
+  const dayOf = (days: number): string => {
+    const { day, month, year } = now.subtract({ days });
+    return `${two(day)}/${two(month)}/${year}`;
+  };
+  return {
+    root,
+    extensions: asked,
+    firstDay: dayOf(DAYS - 1),
+    lastDay: dayOf(0),
+    whole,
+    empty,
+    growing: call.path,
+    endCall: call.end,
+  };
+}
+
+/** Calls spread over the last days, none in the future. */
+function momentOf(call: number, now: Temporal.ZonedDateTime): Temporal.ZonedDateTime {
+  const span = now.since(now.subtract({ days: DAYS - 1 }).startOfDay()).total('seconds');
+  const seconds = Math.floor((span * (call + 0.5)) / CALLS);
+  return now
+    .subtract({ days: DAYS - 1 })
+    .startOfDay()
+    .add({ seconds });
+}
+
+/** Who calls whom: calls inside the house, to the outside and from it. */
+function parties(call: number): readonly [origin: string, destination: string] {
+  const inside = EXTENSIONS[call % EXTENSIONS.length] ?? EXTENSIONS[0];
+  const colleague = EXTENSIONS[(call + 1 + (call % 3)) % EXTENSIONS.length] ?? EXTENSIONS[1];
+  const outside = OUTSIDE[call % OUTSIDE.length] ?? OUTSIDE[0];
+  if (call % 3 === 0 && colleague !== inside) return [inside, colleague];
+  return call % 2 === 0 ? [inside, outside] : [outside, inside];
+}
+
+/** `YYYY/MM/DD/internal-ORIGIN-DEST-YYYYMMDD-HHMMSS-<epoch>.<sequence>.wav`, below the root. */
+function pathOf(started: Temporal.ZonedDateTime, origin: string, destination: string, call: number): string {
+  const { year, month, day, hour, minute, second } = started;
+  const date = [String(year), two(month), two(day)];
+  const unique = `${Math.floor(started.epochMilliseconds / 1000)}.${call + 1}`;
+  const name = `internal-${origin}-${destination}-${date.join('')}-${two(hour)}${two(minute)}${two(second)}-${unique}.wav`;
+  return join(...date, name);
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, '0');
+}
+
+/** A WAV file: PCM, 16 bits, one channel (Microsoft, "Multimedia Programming Interface and Data Specifications 1.0"). */
+function wav(samples: Float32Array): Buffer {
+  const file = Buffer.alloc(WAV_HEADER_BYTES + samples.length * BYTES_A_SAMPLE);
+  file.write('RIFF', 0, 'latin1');
+  file.writeUInt32LE(file.length - 8, 4);
+  file.write('WAVEfmt ', 8, 'latin1');
+  file.writeUInt32LE(16, 16);
+  file.writeUInt16LE(1, 20);
+  file.writeUInt16LE(1, 22);
+  file.writeUInt32LE(SAMPLE_RATE_HZ, 24);
+  file.writeUInt32LE(SAMPLE_RATE_HZ * BYTES_A_SAMPLE, 28);
+  file.writeUInt16LE(BYTES_A_SAMPLE, 32);
+  file.writeUInt16LE(BYTES_A_SAMPLE * 8, 34);
+  file.write('data', 36, 'latin1');
+  file.writeUInt32LE(samples.length * BYTES_A_SAMPLE, 40);
+  for (const [index, sample] of samples.entries()) {
+    file.writeInt16LE(Math.round(Math.max(-1, Math.min(1, sample)) * 32767), WAV_HEADER_BYTES + index * 2);
+  }
+  return file;
+}
+
+/** A call that goes on: the PBX writes its audio as it comes, and the sizes in its header only when it ends. */
+async function startCall(
+  root: string,
+  now: Temporal.ZonedDateTime,
+): Promise<{ path: string; end: () => Promise<void> }> {
+  const path = join(root, pathOf(now.subtract({ seconds: 20 }), EXTENSIONS[0], EXTENSIONS[1], CALLS));
+  const sound = wav(conversation(MAX_GROW_SECONDS, CALLS + 1)).subarray(WAV_HEADER_BYTES);
+  const step = Math.round((SAMPLE_RATE_HZ * BYTES_A_SAMPLE * GROW_EVERY_MS) / 1000);
+  let at = 20 * step;
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, Buffer.concat([wav(new Float32Array()), sound.subarray(0, at)]));
+
+  let writing = Promise.resolve();
+  const timer = setInterval(() => {
+    const next = sound.subarray(at, at + step);
+    at += next.length;
+    writing = writing.then(() => appendFile(path, next));
+  }, GROW_EVERY_MS);
+  const end = async (): Promise<void> => {
+    clearInterval(timer);
+    await writing;
+    const file = await open(path, 'r+');
+    await file.write(
+      wav(new Float32Array(at / BYTES_A_SAMPLE)).subarray(0, WAV_HEADER_BYTES),
+      0,
+      WAV_HEADER_BYTES,
+      0,
+    );
+    await file.close();
+  };
+  return { path, end };
+}

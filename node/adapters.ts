@@ -1,0 +1,90 @@
+import { join } from 'node:path';
+import type { SourceName } from '../protocol/job.ts';
+import type { Config } from './config.ts';
+import type { Publisher } from './delivery/publisher.ts';
+import { createS3Publisher } from './delivery/s3-publisher.ts';
+import { loadLinkKey } from './delivery/signed-link.ts';
+import { createWebPublisher } from './delivery/web-publisher.ts';
+import { createImapMailbox } from './mail/imap-mailbox.ts';
+import { createImapSentMail } from './mail/imap-sent-mail.ts';
+import type { Mailbox, SentMail } from './mail/mailbox.ts';
+import type { Mailer } from './mail/mailer.ts';
+import { createSmtpMailer } from './mail/smtp-mailer.ts';
+import type { Clock } from './platform/clock.ts';
+import type { Log } from './platform/log.ts';
+import { createDiskSource } from './recordings/disk-source.ts';
+import type { RecordingSource } from './recordings/source.ts';
+
+/** The world as a node meets it: everything with an outside. */
+export interface Adapters {
+  readonly mailbox: Mailbox;
+  /** Null where SENT_MAILBOX is none. */
+  readonly sent: (SentMail & { close(): Promise<void> }) | null;
+  readonly mailer: Mailer;
+  readonly sources: ReadonlyMap<SourceName, RecordingSource>;
+  readonly publisher: Publisher;
+}
+
+/** Signs the links of the web publisher; made at the first start. */
+export function linkKeyPath(config: Config): string {
+  return join(config.stateDir, 'link.key');
+}
+
+/** Where the web publisher keeps what the public listener serves. */
+export function webRoot(config: Config): string {
+  return join(config.stateDir, 'web');
+}
+
+/** The adapters that a configuration asks for. Nothing is connected to yet. */
+export async function createAdapters(config: Config, clock: Clock, log: Log): Promise<Adapters> {
+  const { nodeId, mail, smtp } = config;
+  const imap = { ...mail, ...mail.auth, clock, log: log.with({ room: 'mail' }) };
+  return {
+    mailbox: createImapMailbox(imap),
+    sent:
+      mail.sentMailbox === 'none'
+        ? null
+        : createImapSentMail({
+            ...imap,
+            sentMailbox: mail.sentMailbox === 'auto' ? 'auto' : mail.sentMailbox.name,
+          }),
+    mailer: createSmtpMailer({
+      ...smtp,
+      login: smtp.auth,
+      from: smtp.from.address,
+      ...(smtp.from.name === '' ? {} : { fromName: smtp.from.name }),
+      nodeId,
+      clock,
+      log: log.with({ room: 'mail' }),
+    }),
+    sources: createSources(config, clock, log),
+    publisher: await createPublisher(config, clock),
+  };
+}
+
+function createSources(config: Config, clock: Clock, log: Log): Map<SourceName, RecordingSource> {
+  const { dir, order } = config.recordings;
+  const sources = new Map<SourceName, RecordingSource>();
+  if (config.sources.includes('audio') && dir !== null) {
+    sources.set(
+      'audio',
+      createDiskSource({ root: dir, order, clock, log: log.with({ room: 'recordings' }) }),
+    );
+  }
+  if (config.sources.includes('s3')) {
+    log.warn('this version cannot search a bucket yet: requests for the source s3 are refused');
+  }
+  return sources;
+}
+
+async function createPublisher(
+  { publish, nodeId, stateDir, ...config }: Config,
+  clock: Clock,
+): Promise<Publisher> {
+  if (publish.kind === 's3') {
+    return createS3Publisher({ ...publish.s3, prefix: publish.s3.publishPrefix, nodeId, clock });
+  }
+  const whole = { ...config, publish, nodeId, stateDir };
+  const linkKey = await loadLinkKey(linkKeyPath(whole));
+  return createWebPublisher({ root: webRoot(whole), nodeId, publicUrl: publish.publicUrl, linkKey });
+}

@@ -1,0 +1,115 @@
+import type { Client, Dispatcher } from 'undici';
+import type { ControlMethod, ControlParams, ControlResult } from '../listeners/control-contract.ts';
+import { AppError, codeOf, messageOf } from '../platform/errors.ts';
+
+const CONNECT_TIMEOUT_MS = 5000;
+/** A search may have to walk a large tree before its first byte. */
+const ANSWER_TIMEOUT_MS = 600_000;
+const MAX_ANSWER_BYTES = 33_554_432;
+
+/** A connection to the daemon; made at the first call. */
+export interface ControlClient {
+  /**
+   * @throws AppError with the daemon's code, or `control.not-running`, `control.denied`, `control.unreachable`,
+   * `control.bad-answer`
+   */
+  call<M extends ControlMethod>(method: M, params: ControlParams<M>): Promise<ControlResult<M>>;
+  close(): Promise<void>;
+}
+
+/** HTTP over the control socket. Its libraries are loaded here, so that help does not wait for them. */
+export async function connectControl(socketPath: string): Promise<ControlClient> {
+  const [{ Client: HttpClient }, contract] = await Promise.all([
+    import('undici'),
+    import('../listeners/control-contract.ts'),
+  ]);
+  const client: Client = new HttpClient('http://node', {
+    connect: { socketPath, timeout: CONNECT_TIMEOUT_MS },
+    headersTimeout: ANSWER_TIMEOUT_MS,
+    bodyTimeout: ANSWER_TIMEOUT_MS,
+  });
+  return {
+    call: async (method, params) => {
+      let status: number;
+      let body: unknown;
+      try {
+        const answer = await client.request({
+          path: `${contract.CONTROL_PATH}/${method}`,
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(params),
+        });
+        status = answer.statusCode;
+        body = JSON.parse(await readBody(answer));
+      } catch (error) {
+        throw connectionError(error, socketPath);
+      }
+      if (status !== 200) {
+        const problem = contract.problemSchema.safeParse(body);
+        if (problem.success) throw new AppError(problem.data.code, problem.data.message);
+        throw badAnswer();
+      }
+      const result = contract.CONTROL_METHODS[method].result.safeParse(body);
+      if (!result.success) throw badAnswer(result.error);
+      return result.data as ControlResult<typeof method>;
+    },
+    close: () => client.close(),
+  };
+}
+
+async function readBody(answer: Dispatcher.ResponseData): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_ANSWER_BYTES)
+      throw new AppError('control.bad-answer', 'the daemon’s answer is too large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function badAnswer(cause?: unknown): AppError {
+  return new AppError(
+    'control.bad-answer',
+    'the daemon’s answer is not understood: is it of another version than node-ctl?',
+    { cause },
+  );
+}
+
+/** Each way of not reaching the daemon, with what mends it. */
+function connectionError(error: unknown, socketPath: string): AppError {
+  if (error instanceof AppError) return error;
+  if (error instanceof SyntaxError) return badAnswer(error);
+  const options = { cause: error };
+  switch (codeOf(error)) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new AppError(
+        'control.not-running',
+        `the daemon is not running: there is no control socket at ${socketPath}\n` +
+          'Start it (systemctl start parelha); if it runs with another configuration, name it with --config or --socket.',
+        options,
+      );
+    case 'ECONNREFUSED':
+      return new AppError(
+        'control.not-running',
+        `the daemon is not running: nobody listens on ${socketPath} (it ended without removing it)\n` +
+          'Start it (systemctl start parelha); journalctl -u parelha tells how it ended.',
+        options,
+      );
+    case 'EACCES':
+    case 'EPERM':
+      return new AppError(
+        'control.denied',
+        `no access to ${socketPath}\nRun node-ctl as root or as the daemon’s user (sudo node-ctl …).`,
+        options,
+      );
+    default:
+      return new AppError(
+        'control.unreachable',
+        `the daemon at ${socketPath} cannot be spoken to: ${messageOf(error)}`,
+        options,
+      );
+  }
+}

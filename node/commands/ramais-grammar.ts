@@ -1,0 +1,238 @@
+import * as z from 'zod';
+import { type SourceName, sourceNameSchema } from '../../protocol/job.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { WallTime } from '../recordings/source.ts';
+import type { Fault, Field, Parsed } from './command.ts';
+import { nearest } from './did-you-mean.ts';
+import { EXTENSION, extensionFaults, readExtensions } from './extensions.ts';
+import { rangeFaults, repairRange } from './ramais-range.ts';
+import { writeSubject } from './subject.ts';
+import { type Edge, isWallTime, readWallTime, wallTimeOf, writeWallTime } from './wall-time.ts';
+
+const MAX_EXTENSIONS_STORED = 1000;
+const MAX_SERVER_ID_LENGTH = 64;
+const MAX_VALUE_SHOWN = 80;
+const MAX_UNKNOWN_FIELDS = 10;
+/** Two nodes' clocks may differ by this much without a request that one took being refused by the other. */
+const CLOCK_SLACK = { minutes: 10 };
+const EXAMPLE_EXTENSIONS = ['1121', '1122'];
+
+/** The fields of RAMAIS with their other ways of writing, for the subject's reader. */
+export const RAMAIS_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  RAMAIS: ['RAMAL'],
+  SERVER: ['SERVIDOR'],
+  INICIO: [],
+  FIM: [],
+  AUDIOS_FROM: ['AUDIOSFROM'],
+};
+
+/** Words that people write for a field, too common in a sentence to be taken for one. */
+const HINTS: Readonly<Record<string, string>> = {
+  DE: 'INICIO',
+  DESDE: 'INICIO',
+  DATA_INICIO: 'INICIO',
+  DATAINICIO: 'INICIO',
+  ATE: 'FIM',
+  DATA_FIM: 'FIM',
+  DATAFIM: 'FIM',
+  FINAL: 'FIM',
+  FROM: 'AUDIOS_FROM',
+  FONTE: 'AUDIOS_FROM',
+};
+
+const wallTimeSchema = z.string().refine(isWallTime, 'not a wall time YYYY-MM-DDTHH:MM:SS');
+
+/** What RAMAIS asks for, as it is stored in the job. */
+export const ramaisParamsSchema = z.strictObject({
+  extensions: z.array(z.string().regex(EXTENSION)).min(1).max(MAX_EXTENSIONS_STORED),
+  /** First and last second searched, wall clock of RECORDINGS_TZ. */
+  start: wallTimeSchema,
+  end: wallTimeSchema,
+  server: z.string().min(1).max(MAX_SERVER_ID_LENGTH).nullable(),
+  audiosFrom: sourceNameSchema.nullable(),
+});
+export type RamaisParams = z.infer<typeof ramaisParamsSchema>;
+
+export interface KnownServer {
+  readonly id: string;
+  readonly enabled: boolean;
+  readonly audiosFrom: SourceName | null;
+}
+
+export interface RamaisGrammarOptions {
+  /** MAX_RAMAIS. */
+  readonly maxExtensions: number;
+  /** MAX_DAYS_RANGE, see `daysBetween`. */
+  readonly maxDays: number;
+  readonly servers: readonly KnownServer[];
+  /** AUDIOS_FROM of this node. */
+  readonly defaultSource: SourceName;
+  /** RECORDINGS_TZ: what "now" is when a range is checked against it. */
+  readonly timeZone: string;
+  readonly clock: Clock;
+}
+
+export interface RamaisGrammar {
+  readonly fields: typeof RAMAIS_FIELDS;
+  readonly schema: typeof ramaisParamsSchema;
+  /** All faults at once, with a corrected subject that parses. */
+  parse(fields: readonly Field[]): Parsed<RamaisParams>;
+  /** The limits again, for parameters that come from a dropped document or the peer. */
+  recheck(params: RamaisParams): Fault[];
+  /** `audios_from` of the subject, else that of its SERVER, else this node's. */
+  resolveSource(params: RamaisParams): SourceName;
+  /** A correct subject of yesterday's. */
+  example(): string;
+  /** The subject that stands for these parameters; parses to them again. */
+  subjectOf(params: RamaisParams): string;
+}
+
+/** What could be made out of a field, and what is wrong with it. */
+interface Reading<T> {
+  readonly value: T | null;
+  readonly faults: readonly Fault[];
+}
+
+/** The grammar of `RAMAIS=… [SERVER=…] INICIO=… FIM=… [audios_from=…]`. */
+export function createRamaisGrammar(options: RamaisGrammarOptions): RamaisGrammar {
+  const { maxExtensions, maxDays, servers, timeZone, clock } = options;
+  const now = (): WallTime => wallTimeOf(clock.now(), timeZone);
+
+  return {
+    fields: RAMAIS_FIELDS,
+    schema: ramaisParamsSchema,
+    parse(fields) {
+      const given = collectFields(fields);
+      const extensions = readList(given.values.get('RAMAIS'), maxExtensions);
+      const start = readDate('INICIO', 'start', given.values.get('INICIO'), now());
+      const end = readDate('FIM', 'end', given.values.get('FIM'), now());
+      const server = readServer(given.values.get('SERVER') ?? '', servers);
+      const audiosFrom = readSource(given.values.get('AUDIOS_FROM') ?? '');
+      const faults = [given, extensions, start, end, server, audiosFrom].flatMap((reading) => reading.faults);
+      if (start.faults.length + end.faults.length === 0 && start.value !== null && end.value !== null) {
+        faults.push(...rangeFaults({ start: start.value, end: end.value }, maxDays, now()));
+      }
+      const params = {
+        extensions: extensions.value ?? EXAMPLE_EXTENSIONS.slice(0, maxExtensions),
+        ...repairRange(start.value, end.value, maxDays, now()),
+        server: server.value,
+        audiosFrom: audiosFrom.value,
+      };
+      return faults.length === 0 ? { ok: true, params } : { ok: false, faults, corrected: subjectOf(params) };
+    },
+    recheck(params) {
+      const soon = wallTimeOf(clock.now().add(CLOCK_SLACK), timeZone);
+      return [
+        ...extensionFaults(params.extensions, maxExtensions),
+        ...rangeFaults(params, maxDays, soon),
+        ...readServer(params.server ?? '', servers).faults,
+      ];
+    },
+    resolveSource(params) {
+      const server = servers.find(({ id }) => id === params.server);
+      return params.audiosFrom ?? server?.audiosFrom ?? options.defaultSource;
+    },
+    example: () =>
+      subjectOf({
+        extensions: EXAMPLE_EXTENSIONS.slice(0, maxExtensions),
+        ...repairRange(null, null, maxDays, now()),
+        server: null,
+        audiosFrom: null,
+      }),
+    subjectOf,
+  };
+}
+
+function subjectOf({ extensions, start, end, server, audiosFrom }: RamaisParams): string {
+  const fields: Field[] = [{ key: 'RAMAIS', value: extensions.join(',') }];
+  if (server !== null) fields.push({ key: 'SERVER', value: server });
+  fields.push({ key: 'INICIO', value: writeWallTime(start, 'start') });
+  fields.push({ key: 'FIM', value: writeWallTime(end, 'end') });
+  if (audiosFrom !== null) fields.push({ key: 'audios_from', value: audiosFrom });
+  return writeSubject(fields);
+}
+
+/**
+ * One value for each known field. Of a repeated field the first counts (all of RAMAIS); an unknown field that
+ * is nearly a missing one stands in for it, so that the corrected subject keeps what was meant.
+ */
+function collectFields(fields: readonly Field[]): Reading<never> & { values: Map<string, string> } {
+  const values = new Map<string, string>();
+  const repeated = new Set<string>();
+  const unknown: Field[] = [];
+  for (const { key, value } of fields) {
+    const before = values.get(key);
+    if (!Object.hasOwn(RAMAIS_FIELDS, key)) unknown.push({ key, value });
+    else if (before === undefined) values.set(key, value);
+    else {
+      repeated.add(key);
+      if (key === 'RAMAIS') values.set(key, `${before},${value}`);
+    }
+  }
+  const faults: Fault[] = [...repeated].map((field) => ({ field, code: 'field-repeated', values: {} }));
+  for (const { key, value } of unknown.slice(0, MAX_UNKNOWN_FIELDS)) {
+    const meant =
+      (Object.hasOwn(HINTS, key) ? HINTS[key] : undefined) ?? nearest(key, Object.keys(RAMAIS_FIELDS));
+    const hint: Record<string, string> = meant === null ? {} : { suggestion: meant };
+    faults.push({
+      field: key,
+      code: 'field-unknown',
+      values: { value: value.slice(0, MAX_VALUE_SHOWN), ...hint },
+    });
+    if (meant !== null && !values.has(meant)) values.set(meant, value);
+  }
+  return { value: null, faults, values };
+}
+
+function readList(text: string | undefined, max: number): Reading<string[]> {
+  if (text === undefined) return { value: null, faults: [missing('RAMAIS')] };
+  const { extensions, faults } = readExtensions(text, max);
+  const nothing = extensions.length === 0 && faults.length === 0;
+  return {
+    value: extensions.length === 0 ? null : [...extensions],
+    faults: nothing ? [{ field: 'RAMAIS', code: 'field-empty', values: {} }] : faults,
+  };
+}
+
+function readDate(field: string, edge: Edge, text: string | undefined, now: WallTime): Reading<WallTime> {
+  if (text === undefined) return { value: null, faults: [missing(field)] };
+  if (text === '') return { value: null, faults: [{ field, code: 'field-empty', values: {} }] };
+  const reading = readWallTime(text, edge, Temporal.PlainDate.from(now.slice(0, 10)));
+  if (reading.ok) return { value: reading.time, faults: [] };
+  const value = text.slice(0, MAX_VALUE_SHOWN);
+  const hint = reading.repaired === null ? {} : { suggestion: writeWallTime(reading.repaired, edge) };
+  const faults = reading.codes.map((code) => ({ field, code, values: { value, ...hint } }));
+  return { value: reading.repaired, faults };
+}
+
+/** An empty SERVER= is none; case does not matter. A disabled server is left out of the corrected subject. */
+function readServer(text: string, servers: readonly KnownServer[]): Reading<string> {
+  if (text === '') return { value: null, faults: [] };
+  const found =
+    servers.find(({ id }) => id === text) ??
+    servers.find(({ id }) => id.toUpperCase() === text.toUpperCase()) ??
+    null;
+  if (found?.enabled === true) return { value: found.id, faults: [] };
+  const enabled = servers.filter((server) => server.enabled).map(({ id }) => id);
+  const value = text.slice(0, MAX_VALUE_SHOWN);
+  const values = { value, known: enabled.join(', ') };
+  if (found !== null) return { value: null, faults: [{ field: 'SERVER', code: 'server-disabled', values }] };
+  const meant = nearest(text, enabled);
+  const hinted = meant === null ? values : { ...values, suggestion: meant };
+  return { value: meant, faults: [{ field: 'SERVER', code: 'server-unknown', values: hinted }] };
+}
+
+function readSource(text: string): Reading<SourceName> {
+  if (text === '') return { value: null, faults: [] };
+  const plain = text.normalize('NFD').replaceAll(/\p{M}/gu, '').toLowerCase();
+  const source = sourceNameSchema.safeParse(plain);
+  if (source.success) return { value: source.data, faults: [] };
+  const meant = sourceNameSchema.safeParse(nearest(plain, sourceNameSchema.options)).data ?? null;
+  const values = { value: text.slice(0, MAX_VALUE_SHOWN), known: sourceNameSchema.options.join(', ') };
+  const hinted = meant === null ? values : { ...values, suggestion: meant };
+  return { value: meant, faults: [{ field: 'AUDIOS_FROM', code: 'source-unknown', values: hinted }] };
+}
+
+function missing(field: string): Fault {
+  return { field, code: 'field-missing', values: {} };
+}

@@ -1,0 +1,55 @@
+import * as z from 'zod';
+import { REFUSAL_COMMAND } from './answer-jobs.ts';
+import type { Answers } from '../mail/answers.ts';
+import { accessRefusalMail, refusalMail } from '../replies/refusal.ts';
+import type { Command } from './command.ts';
+import { faultSchema } from './fault.ts';
+
+const MAX_FAULTS = 100;
+const MAX_CORRECTED_LENGTH = 2000;
+
+const paramsSchema = z.strictObject({
+  reason: z.enum(['faults', 'too-large', 'token-missing', 'token-wrong']),
+  faults: z.array(faultSchema).max(MAX_FAULTS),
+  corrected: z.string().max(MAX_CORRECTED_LENGTH).nullable(),
+  limitBytes: z.int().positive().nullable().default(null),
+});
+type RefusalParams = z.infer<typeof paramsSchema>;
+
+export interface RefusalServices {
+  readonly answers: Answers;
+  /** Address that takes requests: the corrected subject is sent there. */
+  readonly mailbox: string;
+  readonly adminEmail: string;
+  readonly tokenRequired: boolean;
+}
+
+/** RECUSA: the answer of the node to a mail that it cannot carry out as it stands. */
+export function createRefusal(services: RefusalServices): Command<RefusalParams> {
+  const { answers, mailbox, adminEmail, tokenRequired } = services;
+  return {
+    keyword: REFUSAL_COMMAND,
+    internal: true,
+    schema: paramsSchema,
+    example: () => REFUSAL_COMMAND,
+    parse: () => ({ ok: false, faults: [], corrected: '' }),
+    route: () => ({ lane: 'replies', source: null }),
+    work: async (job, { reason, faults, corrected, limitBytes }, context) => {
+      const { subject } = job.request;
+      if (reason === 'token-missing' || reason === 'token-wrong') {
+        const why = reason === 'token-wrong' ? 'token-invalid' : reason;
+        const mail = accessRefusalMail({ subject, reason: why, adminEmail });
+        await answers.send(job, context, 'refusal', mail);
+        return { kind: 'done', summary: `refused: ${reason}` };
+      }
+      const tooLarge = { field: 'MAIL', code: 'mail-too-large', values: { limitBytes: limitBytes ?? 0 } };
+      const told = reason === 'too-large' ? [tooLarge] : faults;
+      const mail = refusalMail({ subject, faults: told, corrected, mailbox, tokenRequired });
+      await answers.send(job, context, 'refusal', mail);
+      return {
+        kind: 'done',
+        summary: `refused: ${told.map(({ field, code }) => `${field} ${code}`).join(', ')}`,
+      };
+    },
+  };
+}

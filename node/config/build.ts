@@ -1,0 +1,215 @@
+import { dirname, resolve } from 'node:path';
+import type { SourceName } from '../../protocol/job.ts';
+import { controlSocketPath } from './file.ts';
+import type { Values } from './keys.ts';
+import { imapServerBeside } from './rules.ts';
+import type { ListenAddress, NamedAddress, SentMailbox } from './values.ts';
+import { AppError } from '../platform/errors.ts';
+import type { LogLevel } from '../platform/log.ts';
+import type { Server } from '../servers/inventory.ts';
+
+const MS_PER_MINUTE = 60_000;
+
+type Tls = 'tls' | 'starttls' | 'none';
+
+interface Credentials {
+  readonly user: string;
+  readonly password: string;
+}
+
+export interface S3Config {
+  readonly bucket: string;
+  /** Null: AWS. */
+  readonly endpoint: string | null;
+  readonly region: string;
+  /** Null: the SDK's default chain (environment, profile, instance role). */
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | null;
+  /** Before the keys of what is published, without slashes at the ends. */
+  readonly publishPrefix: string;
+}
+
+interface PublishCommon {
+  /** How long a link opens, in hours. */
+  readonly linkHours: number;
+}
+
+export type PublishConfig = PublishCommon &
+  (
+    | {
+        readonly kind: 'web';
+        readonly webListen: ListenAddress;
+        /** What links begin with, without a slash at the end. */
+        readonly publicUrl: string;
+        readonly s3: S3Config | null;
+      }
+    | {
+        readonly kind: 's3';
+        readonly webListen: ListenAddress | null;
+        readonly publicUrl: string | null;
+        readonly s3: S3Config;
+      }
+  );
+
+/** What a node is told, checked, by room. Holds passwords: it is never logged as a whole. */
+export interface Config {
+  readonly nodeId: string;
+  /** The first role; the role record decides afterwards. */
+  readonly mode: 'master' | 'slave';
+  /** What this node can search; may be empty. */
+  readonly sources: readonly SourceName[];
+  /** Where a request is searched that names neither a source nor a server that has one. */
+  readonly audiosFrom: SourceName;
+  /** Absolute, as all paths here. */
+  readonly stateDir: string;
+  readonly queueDir: string;
+  readonly controlSocket: string;
+  readonly logLevel: LogLevel;
+  /** Completed and failed jobs are kept this long, in days. */
+  readonly spoolDays: number;
+  readonly mail: {
+    readonly host: string;
+    readonly port: number;
+    readonly tls: Tls;
+    /** Certificates to trust in place of the system's, as PEM text. */
+    readonly ca: string | null;
+    readonly auth: Credentials;
+    readonly mailbox: string;
+    readonly sentMailbox: SentMailbox;
+    /** A larger mail is answered, not read. */
+    readonly maxBytes: number;
+  };
+  readonly smtp: {
+    readonly host: string;
+    readonly port: number;
+    readonly tls: Tls;
+    readonly ca: string | null;
+    /** Null: without authentication. */
+    readonly auth: Credentials | null;
+    readonly from: NamedAddress;
+  };
+  readonly access: {
+    /** Addresses and `@domain`s in lower case. */
+    readonly whitelist: readonly string[];
+    readonly adminEmail: string;
+    readonly tokenFile: string | null;
+    readonly requireToken: boolean;
+  };
+  readonly limits: {
+    readonly maxExtensions: number;
+    readonly maxDays: number;
+    readonly processingTimeoutMs: number;
+    /** Attempts in all, the first included (MAX_RETRIES, as the old system counted). */
+    readonly maxAttempts: number;
+  };
+  readonly recordings: {
+    readonly dir: string | null;
+    readonly timeZone: string;
+    readonly order: 'origin-dest' | 'dest-origin';
+  };
+  readonly publish: PublishConfig;
+  readonly s3: S3Config | null;
+  readonly servers: readonly Server[];
+}
+
+/** Files that keys name, with what the node needs of them. */
+export interface Referenced {
+  readonly imapCa: string | null;
+  readonly smtpCa: string | null;
+  readonly servers: readonly Server[];
+}
+
+/** The configuration that checked keys and the files they name amount to. Paths are taken from the file's directory. */
+export function buildConfig(values: Values, file: string, referenced: Referenced): Config {
+  const absolute = (path: string): string => resolve(dirname(file), path);
+  const stateDir = absolute(values.STATE_DIR);
+  const s3 = buildS3(values);
+  return {
+    nodeId: values.NODE_ID,
+    mode: values.MODE,
+    sources: values.SOURCES,
+    audiosFrom: values.AUDIOS_FROM ?? values.SOURCES[0] ?? 'audio',
+    stateDir,
+    queueDir: values.QUEUE_DIR === null ? resolve(stateDir, 'queue') : absolute(values.QUEUE_DIR),
+    controlSocket: controlSocketPath(file, values.CONTROL_SOCKET, values.STATE_DIR),
+    logLevel: values.LOG_LEVEL,
+    spoolDays: values.SPOOL_DAYS,
+    mail: buildMail(values, referenced.imapCa),
+    smtp: buildSmtp(values, referenced.smtpCa),
+    access: {
+      whitelist: values.WHITELIST,
+      adminEmail: values.ADMIN_EMAIL,
+      tokenFile: values.TOKEN_FILE === null ? null : absolute(values.TOKEN_FILE),
+      requireToken: values.REQUIRE_TOKEN ?? values.TOKEN_FILE !== null,
+    },
+    limits: {
+      maxExtensions: values.MAX_RAMAIS,
+      maxDays: values.MAX_DAYS_RANGE,
+      processingTimeoutMs: values.PROCESSING_TIMEOUT * MS_PER_MINUTE,
+      maxAttempts: values.MAX_RETRIES,
+    },
+    recordings: {
+      dir: values.RECORDINGS_DIR === null ? null : absolute(values.RECORDINGS_DIR),
+      timeZone: values.RECORDINGS_TZ,
+      order: values.RECORDINGS_ORDER,
+    },
+    publish: buildPublish(values, s3),
+    s3,
+    servers: referenced.servers,
+  };
+}
+
+/** Ports by RFC 8314: 993 and 465 for TLS from the first byte, 143 and 587 for STARTTLS. */
+function buildMail(values: Values, ca: string | null): Config['mail'] {
+  const tls = values.IMAP_TLS ?? (values.IMAP_PORT === 143 ? 'starttls' : 'tls');
+  return {
+    host: values.IMAP_SERVER ?? present(imapServerBeside(values.SMTP_SERVER)),
+    port: values.IMAP_PORT ?? (tls === 'tls' ? 993 : 143),
+    tls,
+    ca,
+    auth: { user: values.EMAIL_SERVICE, password: values.EMAIL_PASSWORD },
+    mailbox: values.MAILBOX,
+    sentMailbox: values.SENT_MAILBOX,
+    maxBytes: values.MAIL_MAX_BYTES,
+  };
+}
+
+function buildSmtp(values: Values, ca: string | null): Config['smtp'] {
+  const usesStarttls = values.SMTP_PORT !== null && values.SMTP_PORT !== 465;
+  const tls = values.SMTP_TLS ?? (usesStarttls ? 'starttls' : 'tls');
+  const from = values.SMTP_FROM ?? { name: '', address: values.EMAIL_SERVICE.toLowerCase() };
+  const password = values.SMTP_PASSWORD;
+  return {
+    host: values.SMTP_SERVER,
+    port: values.SMTP_PORT ?? { tls: 465, starttls: 587, none: 25 }[tls],
+    tls,
+    ca,
+    auth: password === null ? null : { user: values.SMTP_USER ?? from.address, password },
+    from,
+  };
+}
+
+function buildS3(values: Values): S3Config | null {
+  if (values.S3_BUCKET === null) return null;
+  const accessKeyId = values.S3_ACCESS_KEY_ID;
+  const secretAccessKey = values.S3_SECRET_ACCESS_KEY;
+  return {
+    bucket: values.S3_BUCKET,
+    endpoint: values.S3_ENDPOINT,
+    region: values.S3_REGION,
+    credentials: accessKeyId === null || secretAccessKey === null ? null : { accessKeyId, secretAccessKey },
+    publishPrefix: values.S3_PUBLISH_PREFIX,
+  };
+}
+
+function buildPublish(values: Values, s3: S3Config | null): PublishConfig {
+  const linkHours = values.LINK_HOURS;
+  const { WEB_LISTEN: webListen, PUBLIC_URL: publicUrl } = values;
+  if (values.PUBLISH === 's3') return { kind: 's3', linkHours, webListen, publicUrl, s3: present(s3) };
+  return { kind: 'web', linkHours, webListen: present(webListen), publicUrl: present(publicUrl), s3 };
+}
+
+/** What a rule between keys has already made sure of. */
+function present<T>(value: T | null): T {
+  if (value === null) throw new AppError('config.invalid', 'a rule between keys let a missing value pass');
+  return value;
+}

@@ -1,0 +1,132 @@
+import { controlSocketPath, MAX_SOCKET_PATH_BYTES, type TextFile } from './file.ts';
+import type { KeyName, PartialValues } from './keys.ts';
+import { isAddress, isLoopback } from './values.ts';
+
+/** What must hold between keys. A value that is wrong in itself is undefined here and breaks no rule. */
+interface Rule {
+  readonly key: KeyName;
+  readonly broken: (values: PartialValues, file: string) => boolean;
+  readonly what: string;
+}
+
+const servesBucket = (values: PartialValues): boolean => values.SOURCES?.includes('s3') ?? false;
+
+/** Breaking one of these is an error. */
+const RULES: readonly Rule[] = [
+  {
+    key: 'RECORDINGS_DIR',
+    broken: (values) => values.RECORDINGS_DIR === null && (values.SOURCES?.includes('audio') ?? false),
+    what: 'is required because SOURCES has audio (SOURCES=none for a node without recordings)',
+  },
+  {
+    key: 'S3_BUCKET',
+    broken: (values) => values.S3_BUCKET === null && (servesBucket(values) || values.PUBLISH === 's3'),
+    what: 'is required because SOURCES has s3 or PUBLISH is s3',
+  },
+  {
+    key: 'S3_SECRET_ACCESS_KEY',
+    broken: (values) => values.S3_SECRET_ACCESS_KEY === null && typeof values.S3_ACCESS_KEY_ID === 'string',
+    what: 'is required because S3_ACCESS_KEY_ID is set (set neither to use the credentials of the host)',
+  },
+  {
+    key: 'S3_ACCESS_KEY_ID',
+    broken: (values) => values.S3_ACCESS_KEY_ID === null && typeof values.S3_SECRET_ACCESS_KEY === 'string',
+    what: 'is required because S3_SECRET_ACCESS_KEY is set (set neither to use the credentials of the host)',
+  },
+  {
+    key: 'WEB_LISTEN',
+    broken: (values) => values.WEB_LISTEN === null && values.PUBLISH === 'web',
+    what: 'is required because PUBLISH is web',
+  },
+  {
+    key: 'PUBLIC_URL',
+    broken: (values) => values.PUBLIC_URL === null && values.PUBLISH === 'web',
+    what: 'is required because PUBLISH is web',
+  },
+  {
+    key: 'IMAP_SERVER',
+    broken: (values) =>
+      values.IMAP_SERVER === null &&
+      values.SMTP_SERVER !== undefined &&
+      imapServerBeside(values.SMTP_SERVER) === null,
+    what: 'is required because it does not follow from SMTP_SERVER',
+  },
+  {
+    key: 'SMTP_FROM',
+    broken: (values) =>
+      values.SMTP_FROM === null && values.EMAIL_SERVICE !== undefined && !isAddress(values.EMAIL_SERVICE),
+    what: 'is required because EMAIL_SERVICE is not a mail address',
+  },
+  {
+    key: 'SMTP_PASSWORD',
+    broken: (values) => values.SMTP_PASSWORD === null && typeof values.SMTP_USER === 'string',
+    what: 'is required because SMTP_USER is set',
+  },
+  {
+    key: 'TOKEN_FILE',
+    broken: (values) => values.TOKEN_FILE === null && values.REQUIRE_TOKEN === true,
+    what: 'is required because REQUIRE_TOKEN is on',
+  },
+  {
+    key: 'CONTROL_SOCKET',
+    broken: (values, file) => {
+      const path = controlSocketPath(file, values.CONTROL_SOCKET ?? null, values.STATE_DIR ?? null);
+      return Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES;
+    },
+    what: `must be at most ${MAX_SOCKET_PATH_BYTES} bytes long, its directory included`,
+  },
+];
+
+/** Breaking one of these is worth a warning at start. */
+const WARNINGS: readonly Rule[] = [
+  {
+    key: 'IMAP_TLS',
+    broken: ({ IMAP_TLS, IMAP_SERVER }) => IMAP_TLS === 'none' && !isLoopback(IMAP_SERVER ?? ''),
+    what: 'is none: the mailbox password crosses the network in plain text',
+  },
+  {
+    key: 'SMTP_TLS',
+    broken: ({ SMTP_TLS, SMTP_SERVER, SMTP_PASSWORD }) =>
+      SMTP_TLS === 'none' && SMTP_PASSWORD !== null && !isLoopback(SMTP_SERVER ?? ''),
+    what: 'is none: the SMTP password crosses the network in plain text',
+  },
+  {
+    key: 'S3_ENDPOINT',
+    broken: ({ S3_ENDPOINT }) => {
+      const url = URL.parse(S3_ENDPOINT ?? '');
+      return url !== null && url.protocol === 'http:' && !isLoopback(url.hostname);
+    },
+    what: 'is http: recordings and links cross the network in plain text',
+  },
+  {
+    key: 'AUDIOS_FROM',
+    broken: ({ AUDIOS_FROM, SOURCES }) => AUDIOS_FROM != null && SOURCES?.includes(AUDIOS_FROM) === false,
+    what: 'is not among SOURCES: requests that name no source are for another node',
+  },
+];
+
+/** Every rule between keys that is broken. */
+export function brokenRules(values: PartialValues, file: string): readonly Pick<Rule, 'key' | 'what'>[] {
+  return RULES.filter((rule) => rule.broken(values, file));
+}
+
+/** What an operator should know of a configuration that works. */
+export function doubtfulRules(values: PartialValues, file: string): readonly Pick<Rule, 'key' | 'what'>[] {
+  return WARNINGS.filter((rule) => rule.broken(values, file));
+}
+
+/** Providers that say `smtp.` say `imap.` too: the old configuration named the SMTP server alone. */
+export function imapServerBeside(smtpServer: string): string | null {
+  return smtpServer.startsWith('smtp.') ? `imap.${smtpServer.slice('smtp.'.length)}` : null;
+}
+
+/**
+ * Why a file that holds passwords is refused; null where it is not. Its owner alone may have access; reading by
+ * the group is allowed where root owns the file and the group is the daemon's own (root:parelha 0640).
+ */
+export function whyTooOpen(file: Omit<TextFile, 'text'>, groups: readonly number[]): string | null {
+  const groupMayRead = file.uid === 0 && groups.includes(file.gid);
+  const tooMuch = file.mode & (groupMayRead ? 0o037 : 0o077);
+  if (tooMuch === 0) return null;
+  return (tooMuch & 0o007) === 0 ? 'its group has access to it' : 'others have access to it';
+}

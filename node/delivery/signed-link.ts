@@ -1,0 +1,84 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { chmod, mkdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { isMissing, readBounded, writeDurable } from '../platform/durable.ts';
+import { AppError } from '../platform/errors.ts';
+import { isObjectKey } from './object-key.ts';
+
+const KEY_BYTES = 32;
+/** Seconds since 1970 have ten digits until 2286; more would only be a way to make us compute. */
+const EXPIRY = /^\d{1,11}$/;
+const MAC = /^[A-Za-z0-9_-]{43}$/;
+/** Stands before what is signed, so that the key can never vouch for anything else. */
+const PURPOSE = 'parelha-link-v1';
+
+export type Disposition = 'inline' | 'attachment';
+
+/** What a link opens: one object, served in one way. */
+export interface LinkTarget {
+  readonly node: string;
+  readonly job: string;
+  readonly name: string;
+  readonly disposition: Disposition;
+}
+
+export type Verdict =
+  | { readonly kind: 'valid' | 'expired'; readonly disposition: Disposition }
+  | { readonly kind: 'invalid' };
+
+/**
+ * The key that links are signed with: read from `path`, made there (mode 0600) at first. Whoever has it can make
+ * links; removing it ends all links. @throws AppError `link.key` where the file is no key or others can read it
+ */
+export async function loadLinkKey(path: string): Promise<Buffer> {
+  try {
+    const { mode } = await stat(path);
+    if ((mode & 0o077) !== 0) {
+      throw new AppError('link.key', `others can read the key of the links; run: chmod 600 ${path}`);
+    }
+    const key = await readBounded(path, KEY_BYTES);
+    if (key.length !== KEY_BYTES)
+      throw new AppError('link.key', `${path} does not hold a key of ${KEY_BYTES} bytes`);
+    return key;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  const key = randomBytes(KEY_BYTES);
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await writeDurable(path, key);
+  await chmod(path, 0o600);
+  return key;
+}
+
+/** The path and query of a link, to be put after PUBLIC_URL. Expiry is rounded down to the second. */
+export function signLink(key: Buffer, target: LinkTarget, expiresAt: Temporal.Instant): string {
+  const expiry = String(Math.floor(expiresAt.epochMilliseconds / 1000));
+  const mac = macOf(key, target, expiry).toString('base64url');
+  return `/d/${target.node}/${target.job}/${target.name}?e=${expiry}&s=${mac}`;
+}
+
+/**
+ * Judges a link by its parts as they came. The way of serving is not in the link: the signature tells, being that of
+ * the one or the other. Compared in constant time. Expired is said only of a link that we signed.
+ */
+export function verifyLink(
+  key: Buffer,
+  path: Omit<LinkTarget, 'disposition'>,
+  expiry: string,
+  mac: string,
+  now: Temporal.Instant,
+): Verdict {
+  if (!isObjectKey(path.job, path.name) || !EXPIRY.test(expiry) || !MAC.test(mac)) return { kind: 'invalid' };
+  const given = Buffer.from(mac, 'base64url');
+  for (const disposition of ['inline', 'attachment'] as const) {
+    if (!timingSafeEqual(given, macOf(key, { ...path, disposition }, expiry))) continue;
+    return { kind: now.epochMilliseconds < Number(expiry) * 1000 ? 'valid' : 'expired', disposition };
+  }
+  return { kind: 'invalid' };
+}
+
+/** A line break separates: no part can hold one, so no two targets are signed alike. */
+function macOf(key: Buffer, target: LinkTarget, expiry: string): Buffer {
+  const signed = [PURPOSE, target.node, target.job, target.name, expiry, target.disposition].join('\n');
+  return createHmac('sha256', key).update(signed).digest();
+}

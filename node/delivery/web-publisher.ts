@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, rename, rm, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { isMissing, syncDirectory, TEMPORARY_PREFIX } from '../platform/durable.ts';
+import { AppError, codeOf, messageOf } from '../platform/errors.ts';
+import { checkJobId, checkNodeId, parseKey } from './object-key.ts';
+import type { PublishedObject, Publisher } from './publisher.ts';
+import { signLink } from './signed-link.ts';
+
+export interface WebPublisherOptions {
+  /** `<STATE_DIR>/web`; the public listener serves what lies below it. */
+  readonly root: string;
+  readonly nodeId: string;
+  /** PUBLIC_URL, with or without a slash at its end. */
+  readonly publicUrl: string;
+  /** See `loadLinkKey`. */
+  readonly linkKey: Buffer;
+}
+
+/** Results as files under this node's own state, served by its public listener under signed links. */
+export function createWebPublisher(options: WebPublisherOptions): Publisher {
+  const node = checkNodeId(options.nodeId);
+  const base = join(options.root, node);
+  const publicUrl = options.publicUrl.replace(/\/+$/, '');
+  const pathOf = (key: string): string => {
+    const { job, name } = parseKey(key);
+    return join(base, job, name);
+  };
+
+  return {
+    name: 'web',
+    put: async (object, body, signal) => {
+      const { job, name } = parseKey(object.key);
+      try {
+        signal.throwIfAborted();
+        await makeJobDirectory(options.root, base, job);
+        return await putFile(join(base, job), name, body, signal);
+      } catch (error) {
+        body.destroy();
+        throw explain(error, signal);
+      }
+    },
+    size: async (key) => {
+      try {
+        const status = await stat(pathOf(key));
+        return status.isFile() ? status.size : null;
+      } catch (error) {
+        if (isMissing(error)) return null;
+        throw error;
+      }
+    },
+    link: (object, expiresAt) =>
+      Promise.resolve(publicUrl + linkPath(node, object, options.linkKey, expiresAt)),
+    removeJob: async (jobId) => {
+      await rm(join(base, checkJobId(jobId)), { recursive: true, force: true });
+    },
+  };
+}
+
+function linkPath(node: string, object: PublishedObject, key: Buffer, expiresAt: Temporal.Instant): string {
+  return signLink(key, { node, ...parseKey(object.key), disposition: object.disposition }, expiresAt);
+}
+
+/** Makes `<root>/<node>/<job>`, each level on disk before what lies in it. */
+async function makeJobDirectory(root: string, base: string, job: string): Promise<void> {
+  const made = await mkdir(join(base, job), { recursive: true, mode: 0o700 });
+  if (made === undefined) return;
+  await syncDirectory(base);
+  await syncDirectory(root);
+}
+
+async function putFile(
+  directory: string,
+  name: string,
+  body: Readable,
+  signal: AbortSignal,
+): Promise<number> {
+  const temporary = join(directory, `${TEMPORARY_PREFIX}${name}-${randomUUID()}`);
+  const stop = (): void => {
+    body.destroy(signal.reason as Error);
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  let sizeBytes = 0;
+  try {
+    await using file = await open(temporary, 'wx', 0o600);
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      await file.writeFile(chunk);
+      sizeBytes += chunk.length;
+    }
+    await file.sync();
+  } catch (error) {
+    // The job's directory is removed with all that is left in it, should even this fail.
+    await unlink(temporary).catch(() => undefined);
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+  await rename(temporary, join(directory, name));
+  await syncDirectory(directory);
+  return sizeBytes;
+}
+
+/** What is wrong with the body or the caller's own abort goes through; the rest is a disk that did not take it. */
+function explain(error: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason;
+  if (error instanceof AppError) return error;
+  const code = codeOf(error);
+  const what = code === 'ENOSPC' || code === 'EDQUOT' ? 'the disk is full' : messageOf(error);
+  return new AppError('publish.unavailable', `the result could not be stored: ${what}`, {
+    retriable: true,
+    cause: error,
+  });
+}

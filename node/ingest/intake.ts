@@ -1,0 +1,206 @@
+import type { MailboxSession, MailContent, MailSummary } from '../mail/mailbox.ts';
+import type { Clock } from '../platform/clock.ts';
+import { AppError, codeOf, messageOf } from '../platform/errors.ts';
+import type { Log } from '../platform/log.ts';
+import type { Acceptance, Arrival } from './arrival.ts';
+import type { Ledger } from './ledger.ts';
+
+/** Mails listed at a time. */
+const BATCH = 50;
+/** Content held in memory at a time; a mail that is larger alone is held alone. */
+const BATCH_BYTES = 16 * 1024 * 1024;
+/** Tries for a mail that cannot be dealt with, before it is put aside and the others go on. */
+const MAX_TRIES = 3;
+const RETRY_MS = 250;
+/** Waits for a disk that takes nothing: doubling between these. */
+const DISK_BASE_MS = 1_000;
+const DISK_CAP_MS = 60_000;
+/** The state of the disk and no fault of a mail's: it passes when somebody makes room. */
+const DISK_CODES = new Set([
+  ...['spool.unwritable', 'ledger.unwritable'],
+  ...['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EMFILE', 'ENFILE', 'EACCES', 'EPERM', 'ENOENT'],
+]);
+
+type Meeting = Arrival['meeting'];
+
+/** Takes mails of one session, in the order of their UIDs. */
+export interface Intake {
+  /** Deals with all that is after the watermark; says what it did, or null where there was nothing. */
+  drain(signal: AbortSignal): Promise<string | null>;
+  /** Deals with these mails but for those without a meeting; resolves with how many it dealt with. */
+  take(
+    mails: readonly MailSummary[],
+    meetingOf: (mail: MailSummary) => Meeting | null,
+    signal: AbortSignal,
+  ): Promise<number>;
+}
+
+export interface IntakeOptions {
+  readonly session: MailboxSession;
+  readonly ledger: Ledger;
+  readonly acceptance: Acceptance;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** MAIL_MAX_BYTES: of a larger mail the headers alone are read. */
+  readonly maxBytes: number;
+  readonly onMail: () => void;
+  /** Told of what keeps a mail from being taken for now. */
+  readonly onError: (error: unknown) => void;
+}
+
+export function createIntake(options: IntakeOptions): Intake {
+  const { session, ledger } = options;
+
+  const take: Intake['take'] = async (mails, meetingOf, signal) => {
+    let taken = 0;
+    const wanted = mails.filter((mail) => meetingOf(mail) !== null);
+    for (const group of groupsOf(wanted, options.maxBytes)) {
+      const contents = await readGroup(options, group);
+      for (const mail of group) {
+        if (signal.aborted) break;
+        const content = contents.get(mail.uid) ?? (await readAlone(options, mail, signal));
+        if (content === null) continue; // removed by somebody between listing and reading
+        await dealWith(options, arrivalOf(session, mail, content, meetingOf(mail) ?? 'new'), content, signal);
+        options.onMail();
+        taken += 1;
+      }
+      await flag(options);
+      if (signal.aborted) break;
+    }
+    return taken;
+  };
+
+  const drain: Intake['drain'] = async (signal) => {
+    await flag(options); // of a connection that ended between acceptance and flags
+    let taken = 0;
+    while (!signal.aborted) {
+      const watermark = ledger.watermark(session.uidValidity) ?? 0;
+      const mails = await session.listAfter(watermark, BATCH);
+      if (mails.length === 0) break;
+      taken += await take(mails, () => 'new', signal);
+      // All of them were removed meanwhile: nothing to go on from, so wait for the next hint.
+      if (ledger.watermark(session.uidValidity) === watermark) break;
+    }
+    return taken === 0 ? null : `${taken} new ${taken === 1 ? 'mail was' : 'mails were'} dealt with`;
+  };
+
+  return { drain, take };
+}
+
+/** Decides, as often as it takes: a full disk is waited for, a mail that cannot be dealt with is put aside. */
+async function dealWith(
+  { acceptance, clock, log, onError }: IntakeOptions,
+  arrival: Arrival,
+  content: MailContent | AppError,
+  signal: AbortSignal,
+): Promise<void> {
+  let fault: unknown = content instanceof AppError ? content : null;
+  let tries = fault === null ? 0 : MAX_TRIES;
+  let waits = 0;
+  for (;;) {
+    try {
+      await (tries < MAX_TRIES ? acceptance.decide(arrival) : acceptance.giveUp(arrival, fault));
+      return;
+    } catch (error) {
+      onError(error);
+      const facts = { uid: arrival.uid, code: codeOf(error), reason: messageOf(error) };
+      if (DISK_CODES.has(codeOf(error))) {
+        const waitMs = Math.min(DISK_CAP_MS, DISK_BASE_MS * 2 ** Math.min(waits, 10));
+        waits += 1;
+        log.error(`a mail cannot be kept and stays unread; again in ${waitMs / 1000} s`, facts);
+        await clock.sleep(waitMs, signal);
+        continue;
+      }
+      if (tries >= MAX_TRIES) throw error;
+      fault = error;
+      tries += 1;
+      log.error('a mail could not be dealt with', { ...facts, tries });
+      await clock.sleep(RETRY_MS, signal);
+    }
+  }
+}
+
+async function readGroup(
+  { session, maxBytes, log }: IntakeOptions,
+  group: readonly MailSummary[],
+): Promise<Map<number, MailContent>> {
+  try {
+    const contents = await session.read(
+      group.map(({ uid }) => uid),
+      maxBytes,
+    );
+    return new Map(contents.map((content) => [content.uid, content]));
+  } catch (error) {
+    if (codeOf(error) !== 'mailbox.unavailable') throw error;
+    log.warn('mails cannot be read together and are read one by one', { reason: messageOf(error) });
+    return new Map();
+  }
+}
+
+/** A mail that did not come with its group: its content, null where it is gone, an error where it stays unreadable. */
+async function readAlone(
+  { session, maxBytes, clock }: IntakeOptions,
+  { uid }: MailSummary,
+  signal: AbortSignal,
+): Promise<MailContent | AppError | null> {
+  let reason = 'the server lists it and does not give it out';
+  for (let tries = 1; ; tries += 1) {
+    const [listed] = await session.listAfter(uid - 1, 1);
+    if (listed?.uid !== uid) return null;
+    try {
+      const [content] = await session.read([uid], maxBytes);
+      if (content !== undefined) return content;
+    } catch (error) {
+      if (codeOf(error) !== 'mailbox.unavailable') throw error;
+      reason = messageOf(error);
+    }
+    if (tries >= MAX_TRIES) return new AppError('mailbox.unreadable', reason);
+    await clock.sleep(RETRY_MS, signal);
+  }
+}
+
+/** Flags are for people; the ledger decides. What fails here is made up for by the next reading. */
+async function flag({ session, ledger, log }: IntakeOptions): Promise<void> {
+  const uids = ledger.unflagged(session.uidValidity);
+  if (uids.length === 0) return;
+  try {
+    await session.markAccepted(uids);
+    await ledger.setFlagged(session.uidValidity, Math.max(...uids));
+  } catch (error) {
+    log.warn('accepted mails could not be marked as read', { mails: uids.length, reason: messageOf(error) });
+  }
+}
+
+function arrivalOf(
+  session: MailboxSession,
+  mail: MailSummary,
+  content: MailContent | AppError,
+  meeting: Meeting,
+): Arrival {
+  const { raw, truncated } =
+    content instanceof AppError ? { raw: Buffer.alloc(0), truncated: false } : content;
+  return {
+    uidValidity: session.uidValidity,
+    uid: mail.uid,
+    receivedAt: mail.receivedAt,
+    raw,
+    truncated,
+    meeting,
+  };
+}
+
+function* groupsOf(mails: readonly MailSummary[], maxBytes: number): Generator<readonly MailSummary[]> {
+  let group: MailSummary[] = [];
+  let bytes = 0;
+  for (const mail of mails) {
+    const size = Math.min(mail.sizeBytes, maxBytes);
+    if (group.length > 0 && (bytes + size > BATCH_BYTES || group.length >= BATCH)) {
+      yield group;
+      group = [];
+      bytes = 0;
+    }
+    group.push(mail);
+    bytes += size;
+  }
+  if (group.length > 0) yield group;
+}

@@ -1,0 +1,185 @@
+import * as z from 'zod';
+import { doorSchema, laneSchema, outcomeSchema, sourceNameSchema } from '../../protocol/job.ts';
+
+/** Calls are `POST /control/v1/<method>` with a JSON body, over the control socket. */
+export const CONTROL_PATH = '/control/v1';
+
+const MAX_TEXT_LENGTH = 2000;
+/** Most jobs in one list, and most recordings in one search's answer; totals are told beside them. */
+const MAX_LISTED_JOBS = 500;
+const MAX_LISTED_RECORDINGS = 10_000;
+
+const shortText = z.string().max(MAX_TEXT_LENGTH);
+const count = z.int().nonnegative();
+/** An instant as RFC 3339 text. */
+const instant = z.string();
+
+export const jobStateSchema = z.enum(['pending', 'processing', 'completed', 'failed']);
+export type JobState = z.infer<typeof jobStateSchema>;
+
+/** What can be paused: the taking of mails, or the working of jobs (what runs is finished). */
+export const pausableSchema = z.enum(['ingest', 'queue']);
+export type Pausable = z.infer<typeof pausableSchema>;
+
+/** How a node is. */
+export const nodeStatusSchema = z.object({
+  nodeId: z.string(),
+  version: z.string(),
+  /** MODE of the configuration, the first role; `role` is the one it has now, since `since`. */
+  mode: z.enum(['master', 'slave']),
+  role: z.enum(['master', 'slave']),
+  since: instant,
+  uptimeSeconds: z.number().nonnegative(),
+  /** The watch over the mailbox; null on a node that does not read it. */
+  ingest: z
+    .object({
+      /** A word or short sentence of the ingest room: `watching`, `connecting`. */
+      state: z.string(),
+      paused: z.boolean(),
+      lastMailAt: instant.nullable(),
+      lastError: z.string().nullable(),
+    })
+    .nullable(),
+  queue: z.object({
+    paused: z.boolean(),
+    lanes: z.array(z.object({ lane: laneSchema, pending: count, processing: count })),
+    completed: count,
+    failed: count,
+  }),
+  sources: z.array(sourceNameSchema),
+  publisher: z.enum(['web', 's3']),
+  stateDir: z.string(),
+  /** What an operator should know: the warnings of the configuration, a disk nearly full. */
+  warnings: z.array(z.string()),
+});
+export type NodeStatus = z.infer<typeof nodeStatusSchema>;
+
+/** A job as a list shows it. */
+export const jobSummarySchema = z.object({
+  id: z.string(),
+  state: jobStateSchema,
+  lane: laneSchema,
+  command: z.string(),
+  subject: z.string(),
+  requester: z.string().nullable(),
+  door: doorSchema,
+  source: sourceNameSchema.nullable(),
+  acceptedAt: instant,
+  attempts: count,
+  /** Not to be tried before; null for at once. */
+  notBefore: instant.nullable(),
+  /** In its lane, 1 is next or running; null for a job that has ended. */
+  position: z.int().positive().nullable(),
+  /** The handler's last word on how far it is. */
+  progress: z.string().nullable(),
+  lastError: z.object({ code: z.string(), message: z.string(), at: instant }).nullable(),
+  outcome: outcomeSchema.nullable(),
+});
+export type JobSummary = z.infer<typeof jobSummarySchema>;
+
+/** A job in full. */
+export const jobViewSchema = jobSummarySchema.extend({
+  acceptedBy: z.string(),
+  params: z.record(z.string(), z.json()),
+  steps: z.array(z.object({ name: z.string(), intentAt: instant, doneAt: instant.nullable() })),
+  /** What was delivered, the ZIP among it; empty before the job is done. */
+  links: z.array(z.object({ name: z.string(), url: z.string(), sizeBytes: count.nullable() })),
+  linksExpireAt: instant.nullable(),
+});
+export type JobView = z.infer<typeof jobViewSchema>;
+
+/** What an operator asks for, as text: the grammar of RAMAIS judges it, as it judges a subject. */
+export const recordingsQuerySchema = z.strictObject({
+  ramais: shortText.min(1),
+  inicio: shortText.min(1),
+  fim: shortText.min(1),
+  server: shortText.nullable(),
+  audiosFrom: sourceNameSchema.nullable(),
+});
+export type RecordingsQuery = z.infer<typeof recordingsQuerySchema>;
+
+/** What a search found, and where it looked. */
+export const searchResultSchema = z.object({
+  source: sourceNameSchema,
+  timeZone: z.string(),
+  /** Wall-clock text in `timeZone`, both included. */
+  start: z.string(),
+  end: z.string(),
+  /** By start time; at most as many as were asked for. */
+  recordings: z.array(
+    z.object({
+      key: z.string(),
+      origin: z.string(),
+      destination: z.string(),
+      startedAt: z.string(),
+      sizeBytes: count,
+      format: z.string(),
+    }),
+  ),
+  total: count,
+  totalBytes: count,
+  /** Whether SERVER could narrow the search; null where none was asked for. */
+  narrowedByServer: z.boolean().nullable(),
+  /** Places that could not be read: the answer is then incomplete. */
+  unreadable: z.array(z.string()),
+});
+export type SearchResult = z.infer<typeof searchResultSchema>;
+
+/** A job's id or the beginning of it, of at least four digits. */
+const idPrefix = z
+  .string()
+  .regex(/^[0-9a-f]{4,64}$/, 'must be 4 to 64 hexadecimal digits: a job id or the beginning of one');
+
+/** What an act did, as a sentence for the operator. */
+const said = z.object({ message: z.string() });
+const done = said.extend({ id: z.string() });
+
+/**
+ * Every call there is: what it takes and what it gives. Server and client are both made from this table.
+ * A new node-ctl command is one line here, one function in {@link NodeControl} and its words in the client.
+ */
+export const CONTROL_METHODS = {
+  status: { params: z.strictObject({}), result: nodeStatusSchema },
+  /** Newest first; `total` counts all that match. */
+  jobs: {
+    params: z.strictObject({
+      state: jobStateSchema.nullable(),
+      limit: z.int().min(1).max(MAX_LISTED_JOBS),
+    }),
+    result: z.object({ jobs: z.array(jobSummarySchema), total: count }),
+  },
+  job: { params: z.strictObject({ id: idPrefix }), result: jobViewSchema },
+  /** Tries a failed job again, or one that waits for its next attempt at once. */
+  retry: { params: z.strictObject({ id: idPrefix }), result: done },
+  cancel: { params: z.strictObject({ id: idPrefix }), result: done },
+  pause: { params: z.strictObject({ what: pausableSchema }), result: said },
+  resume: { params: z.strictObject({ what: pausableSchema }), result: said },
+  search: {
+    params: recordingsQuerySchema.extend({ limit: z.int().min(1).max(MAX_LISTED_RECORDINGS) }),
+    result: searchResultSchema,
+  },
+  /** Puts a RAMAIS job into the queue; without `email` nobody but the caller is told, by `job`. */
+  export: {
+    params: recordingsQuerySchema.extend({ email: shortText.nullable() }),
+    result: z.object({ jobId: z.string(), message: z.string() }),
+  },
+} as const;
+
+export type ControlMethod = keyof typeof CONTROL_METHODS;
+export type ControlParams<M extends ControlMethod> = z.output<(typeof CONTROL_METHODS)[M]['params']>;
+export type ControlResult<M extends ControlMethod> = z.output<(typeof CONTROL_METHODS)[M]['result']>;
+
+/**
+ * What a node lets its operator do. Called with checked parameters; `signal` aborts when the caller hangs up.
+ * @throws AppError `request.invalid` (its message names every fault, one a line), `job.not-found`,
+ * `job.ambiguous`, `job.wrong-state`
+ */
+export type NodeControl = {
+  readonly [M in ControlMethod]: (
+    params: ControlParams<M>,
+    signal: AbortSignal,
+  ) => Promise<ControlResult<M>> | ControlResult<M>;
+};
+
+/** An error as it crosses the socket. */
+export const problemSchema = z.object({ code: z.string(), message: z.string() });

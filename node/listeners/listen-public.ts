@@ -1,0 +1,79 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Hono } from 'hono';
+import { AppError, messageOf } from '../platform/errors.ts';
+
+const MAX_CONNECTIONS = 256;
+const MAX_HEADER_BYTES = 8 * 1024;
+const MAX_REQUESTS_PER_SOCKET = 1000;
+/** A client that dawdles over its headers is shown the door. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 20_000;
+const KEEP_ALIVE_MS = 5_000;
+/** A download on which nothing moves for so long is given up. */
+const IDLE_TIMEOUT_MS = 120_000;
+/** Downloads under way get this long at shutdown. */
+const CLOSE_GRACE_MS = 2_000;
+
+export interface PublicListener {
+  readonly host: string;
+  /** The port it got, where 0 was asked for. */
+  readonly port: number;
+  /** Takes no more requests, lets downloads finish for two seconds, then cuts them. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves the app on `host:port` (`[::1]:port` for IPv6; port 0 for any free one).
+ * @throws AppError `listen.failed` where the address is no such pair or cannot be had
+ */
+export async function listenPublic(app: Hono, address: string): Promise<PublicListener> {
+  const { host, port } = parseAddress(address);
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    // Response and Request stay those of the runtime for everybody else.
+    overrideGlobalObjects: false,
+    serverOptions: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: 5_000,
+    },
+  }) as Server;
+  server.maxConnections = MAX_CONNECTIONS;
+  server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
+  server.setTimeout(IDLE_TIMEOUT_MS);
+  try {
+    server.listen(port, host);
+    await once(server, 'listening');
+  } catch (error) {
+    throw new AppError('listen.failed', `cannot listen on ${address}: ${messageOf(error)}`, { cause: error });
+  }
+  const bound = server.address();
+  const actualPort = bound === null || typeof bound === 'string' ? port : bound.port;
+  return { host, port: actualPort, close: () => close(server) };
+}
+
+async function close(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+  await promise;
+  clearTimeout(timer);
+}
+
+function parseAddress(address: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(address);
+  const port = Number(match?.[3]);
+  const host = match?.[1] ?? match?.[2];
+  if (host === undefined || port > 65_535) {
+    throw new AppError(
+      'listen.failed',
+      `not an address to listen on: ${address}; an example: 127.0.0.1:8080`,
+    );
+  }
+  return { host, port };
+}

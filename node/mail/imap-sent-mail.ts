@@ -1,0 +1,113 @@
+import type { ImapFlow } from 'imapflow';
+import { messageOf } from '../platform/errors.ts';
+import {
+  commandError,
+  connectImap,
+  disconnectImap,
+  type ImapOptions,
+  sequenceSet,
+} from './imap-connection.ts';
+import type { SentMail } from './mailbox.ts';
+
+export interface ImapSentMailOptions extends ImapOptions {
+  /** Name of the mailbox that holds what was sent; `auto` finds the one marked `\Sent` (RFC 6154). */
+  readonly sentMailbox: string;
+  /** A connection that was not used for so long is closed. */
+  readonly idleMs?: number;
+}
+
+const IDLE_MS = 60_000;
+/** A HEADER search finds substrings; more hits than this are not looked at. */
+const MAX_HITS = 50;
+
+/** Looks into the mailbox of sent mails, read-only, over one connection that is opened when it is asked. */
+export function createImapSentMail(options: ImapSentMailOptions): SentMail & { close(): Promise<void> } {
+  let current: { client: ImapFlow; opened: boolean } | null = null;
+  let idle = new AbortController();
+  let last: Promise<unknown> = Promise.resolve();
+
+  const disconnect = async (): Promise<void> => {
+    const connection = current;
+    current = null;
+    if (connection !== null) await disconnectImap(connection.client, options.clock);
+  };
+
+  const connection = async (signal: AbortSignal): Promise<{ client: ImapFlow; opened: boolean }> => {
+    if (current?.client.usable === true) return current;
+    const client = await connectImap(options, signal);
+    current = { client, opened: await examine(client, options) };
+    return current;
+  };
+
+  const look = async (messageId: string, signal: AbortSignal): Promise<boolean> => {
+    idle.abort();
+    try {
+      const { client, opened } = await connection(signal);
+      if (opened) return await contains(client, messageId);
+      await disconnect(); // made by the server when it files the first mail: look for it anew each time
+      return false;
+    } catch (error) {
+      await disconnect();
+      throw error;
+    } finally {
+      idle = new AbortController();
+      options.clock.sleep(options.idleMs ?? IDLE_MS, idle.signal).then(disconnect, () => undefined);
+    }
+  };
+
+  return {
+    contains: (messageId, signal) => {
+      // One after another: a connection serves one command at a time anyway.
+      const mine = last.then(() => look(messageId, signal));
+      last = mine.catch(() => undefined);
+      return mine;
+    },
+    close: async () => {
+      idle.abort();
+      await disconnect();
+    },
+  };
+}
+
+/** False where there is no such mailbox: then nothing was filed in it. */
+async function examine(client: ImapFlow, options: ImapSentMailOptions): Promise<boolean> {
+  try {
+    const path =
+      options.sentMailbox === 'auto'
+        ? (await client.list()).find((mailbox) => mailbox.specialUse === '\\Sent')?.path
+        : options.sentMailbox;
+    if (path !== undefined) {
+      await client.mailboxOpen(path, { readOnly: true });
+      return true;
+    }
+    options.log.warn('no mailbox is marked as the one of sent mails; set SENT_MAILBOX');
+    return false;
+  } catch (error) {
+    if ((error as { mailboxMissing?: boolean }).mailboxMissing === true) {
+      options.log.warn('the mailbox of sent mails does not exist', { reason: messageOf(error) });
+      return false;
+    }
+    await disconnectImap(client, options.clock);
+    throw commandError(client, 'EXAMINE', error);
+  }
+}
+
+async function contains(client: ImapFlow, messageId: string): Promise<boolean> {
+  try {
+    await client.noop(); // a selected mailbox shows what was filed since only after a command (RFC 9051 section 5.2)
+    const hits = await client.search({ header: { 'message-id': messageId } }, { uid: true });
+    if (!Array.isArray(hits)) throw commandError(client, 'SEARCH', undefined);
+    if (hits.length === 0) return false;
+    const query = { uid: true, headers: ['message-id'] };
+    const found = await client.fetchAll(sequenceSet(hits.slice(-MAX_HITS)), query, { uid: true });
+    return found.some(
+      ({ headers }) =>
+        headers
+          ?.toString('latin1')
+          .replace(/^message-id:/i, '')
+          .trim() === messageId,
+    );
+  } catch (error) {
+    throw commandError(client, 'SEARCH', error);
+  }
+}

@@ -1,0 +1,238 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { Job, Lane, SourceName } from '../protocol/job.ts';
+import type { Field } from './commands/command.ts';
+import type { RamaisGrammar, RamaisParams } from './commands/ramais-grammar.ts';
+import { recordingObject, zipObject } from './delivery/deliver.ts';
+import type { DeliveryStore } from './delivery/delivery-store.ts';
+import type { Publisher } from './delivery/publisher.ts';
+import { idByPrefix } from './listeners/job-prefix.ts';
+import type {
+  JobSummary,
+  JobView,
+  NodeControl,
+  NodeStatus,
+  RecordingsQuery,
+} from './listeners/control-contract.ts';
+import { AppError } from './platform/errors.ts';
+import type { Spool } from './queue/spool.ts';
+import { JOB_STATES } from './queue/spool.ts';
+import type { Worker } from './queue/worker.ts';
+import type { RecordingSource } from './recordings/source.ts';
+import { faultSentence } from './replies/fault-sentences.ts';
+
+export interface OperationsOptions {
+  readonly spool: Spool;
+  readonly worker: Worker;
+  readonly grammar: RamaisGrammar;
+  readonly sources: ReadonlyMap<SourceName, RecordingSource>;
+  readonly publisher: Publisher;
+  readonly deliveries: DeliveryStore;
+  readonly timeZone: string;
+  readonly lanes: readonly Lane[];
+  /** All of the status but the queue. */
+  readonly about: () => Omit<NodeStatus, 'queue'>;
+  /** Pauses or resumes the taking of mails; null on a node that does not read the mailbox. */
+  readonly ingest: { pause(): void; resume(): void } | null;
+  /** Told of each job that an operator puts into the queue. */
+  readonly record: (event: string, job: string) => Promise<void>;
+}
+
+/** What node-ctl can have a node do. */
+export function createOperations(options: OperationsOptions): NodeControl {
+  const { spool, worker } = options;
+  const allIds = (): string[] => JOB_STATES.flatMap((state) => spool.ids(state));
+
+  return {
+    status: () => ({
+      ...options.about(),
+      queue: {
+        paused: worker.paused(),
+        lanes: options.lanes.map((lane) => {
+          const jobs = spool.open(lane);
+          const processing = jobs.filter(({ id }) => spool.stateOf(id) === 'processing').length;
+          return { lane, pending: jobs.length - processing, processing };
+        }),
+        completed: spool.ids('completed').length,
+        failed: spool.ids('failed').length,
+      },
+    }),
+    jobs: async ({ state, limit }) => {
+      const ids = state === null ? allIds().toSorted(newestFirst(spool)) : spool.ids(state).toReversed();
+      const jobs = await Promise.all(ids.slice(0, limit).map((id) => readJob(spool, id)));
+      return { jobs: jobs.map((job) => summaryOf(options, job)), total: ids.length };
+    },
+    job: async ({ id }) => viewOf(options, await readJob(spool, idByPrefix(allIds(), id))),
+    retry: async ({ id: prefix }) => {
+      const id = idByPrefix(allIds(), prefix);
+      const state = spool.stateOf(id);
+      if (state === 'failed') await spool.reopen(id);
+      else if (state === 'pending') await spool.hurry(id);
+      else
+        throw new AppError(
+          'job.wrong-state',
+          `job ${id.slice(0, 8)} is ${state}: only a failed or waiting job can be retried`,
+        );
+      worker.kick((await readJob(spool, id)).lane);
+      await options.record('job.retried', id);
+      return { id, message: `job ${id.slice(0, 8)} is tried again` };
+    },
+    cancel: async ({ id: prefix }) => {
+      const id = idByPrefix(allIds(), prefix);
+      const state = spool.stateOf(id);
+      if (state !== 'pending' && state !== 'processing') {
+        throw new AppError('job.wrong-state', `job ${id.slice(0, 8)} has ended already`);
+      }
+      await worker.cancel(id);
+      await options.record('job.cancelled', id);
+      return { id, message: `job ${id.slice(0, 8)} is being cancelled; its requester is told` };
+    },
+    pause: ({ what }) => {
+      if (what === 'queue') worker.pause();
+      else ingestOf(options).pause();
+      return { message: `${what} is paused; it stays so until it is resumed or the node restarts` };
+    },
+    resume: ({ what }) => {
+      if (what === 'queue') worker.resume();
+      else ingestOf(options).resume();
+      return { message: `${what} goes on` };
+    },
+    search: (params, signal) => search(options, params, params.limit, signal),
+    export: async (params) => {
+      const { params: ramais, source } = understand(options, params);
+      if (params.email !== null && !/^[^\s@]+@[^\s@]+$/.test(params.email)) {
+        throw new AppError(
+          'request.invalid',
+          `email: "${params.email}" is no address; example: pessoa@example.com`,
+        );
+      }
+      const id = createHash('sha256').update(`control:${randomUUID()}`).digest('hex');
+      await spool.accept({
+        id,
+        door: 'control',
+        lane: 'recordings',
+        source,
+        request: {
+          command: 'RAMAIS',
+          params: { ...ramais },
+          requester: params.email?.toLowerCase() ?? null,
+          subject: options.grammar.subjectOf(ramais),
+          messageId: null,
+          references: [],
+        },
+      });
+      await options.record('request.accepted', id);
+      return { jobId: id, message: `job ${id.slice(0, 8)} is in the queue` };
+    },
+  };
+}
+
+function ingestOf({ ingest }: OperationsOptions): { pause(): void; resume(): void } {
+  if (ingest !== null) return ingest;
+  throw new AppError(
+    'job.wrong-state',
+    'this node does not read the mailbox (MODE=slave): there is nothing to pause',
+  );
+}
+
+const newestFirst =
+  (spool: Spool) =>
+  (a: string, b: string): number =>
+    spool.sequenceOf(b) - spool.sequenceOf(a);
+
+async function readJob(spool: Spool, id: string): Promise<Job> {
+  const job = await spool.read(id);
+  if (job === null) throw new AppError('job.not-found', `there is no job ${id.slice(0, 8)}`);
+  return job;
+}
+
+/** What an operator asks for, judged as a subject is. */
+function understand(
+  { grammar, sources }: OperationsOptions,
+  query: RecordingsQuery,
+): { readonly params: RamaisParams; readonly source: SourceName } {
+  const fields: Field[] = [
+    { key: 'RAMAIS', value: query.ramais },
+    { key: 'INICIO', value: query.inicio },
+    { key: 'FIM', value: query.fim },
+    ...(query.server === null ? [] : [{ key: 'SERVER', value: query.server }]),
+    ...(query.audiosFrom === null ? [] : [{ key: 'AUDIOS_FROM', value: query.audiosFrom }]),
+  ];
+  const parsed = grammar.parse(fields);
+  if (!parsed.ok) {
+    const lines = parsed.faults.map(
+      (fault) => `${fault.field}: ${Object.values(faultSentence(fault)).join(' ')}`,
+    );
+    throw new AppError('request.invalid', [...lines, `as in: ${parsed.corrected}`].join('\n'));
+  }
+  const source = grammar.resolveSource(parsed.params);
+  if (!sources.has(source)) {
+    const served = [...sources.keys()].join(', ');
+    throw new AppError(
+      'request.invalid',
+      `AUDIOS_FROM: this node does not serve the source ${source}; it serves ${served}`,
+    );
+  }
+  return { params: parsed.params, source };
+}
+
+async function search(
+  options: OperationsOptions,
+  query: RecordingsQuery,
+  limit: number,
+  signal: AbortSignal,
+): Promise<Awaited<ReturnType<NodeControl['search']>>> {
+  const { params, source: name } = understand(options, query);
+  const source = options.sources.get(name);
+  if (source === undefined) throw new AppError('recordings.not-served', `this node does not serve ${name}`);
+  const { extensions, start, end, server } = params;
+  const found = await source.find({ extensions, start, end, server }, signal);
+  return {
+    source: name,
+    timeZone: options.timeZone,
+    start,
+    end,
+    recordings: found.recordings.slice(0, limit),
+    total: found.recordings.length,
+    totalBytes: found.recordings.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    narrowedByServer: found.narrowedByServer,
+    unreadable: [...found.unreadable],
+  };
+}
+
+function summaryOf({ spool, worker }: OperationsOptions, job: Job): JobSummary {
+  const { id, lane, door, source, acceptedAt, attempts, notBefore, lastError, outcome } = job;
+  const { command, subject, requester } = job.request;
+  const state = spool.stateOf(id) ?? 'completed';
+  const open = state === 'pending' || state === 'processing';
+  return {
+    ...{ id, state, lane, command, subject, requester, door, source },
+    ...{ acceptedAt, attempts, notBefore, lastError, outcome },
+    position: open ? spool.positionOf(job) : null,
+    progress: worker.progressOf(id),
+  };
+}
+
+async function viewOf(options: OperationsOptions, job: Job): Promise<JobView> {
+  const { publisher, deliveries } = options;
+  const delivery = await deliveries.read(job.id);
+  const links: JobView['links'] = [];
+  if (delivery?.zip != null) {
+    const expiresAt = Temporal.Instant.from(delivery.expiresAt);
+    const { fileName, sizeBytes } = delivery.zip;
+    const url = await publisher.link(zipObject(job.id, fileName), expiresAt);
+    links.push({ name: fileName, url, sizeBytes });
+    for (const { key, fileName: name, recording } of delivery.items) {
+      if (key === null) continue;
+      const recordingUrl = await publisher.link(recordingObject(job.id, name), expiresAt);
+      links.push({ name, url: recordingUrl, sizeBytes: recording.sizeBytes });
+    }
+  }
+  return {
+    ...summaryOf(options, job),
+    acceptedBy: job.acceptedBy,
+    params: job.request.params,
+    steps: Object.entries(job.steps).map(([name, { intentAt, doneAt }]) => ({ name, intentAt, doneAt })),
+    links,
+    linksExpireAt: delivery?.expiresAt ?? null,
+  };
+}

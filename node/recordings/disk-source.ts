@@ -1,0 +1,170 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
+import { sep } from 'node:path';
+import { mapBounded } from '../platform/concurrency.ts';
+import type { Clock } from '../platform/clock.ts';
+import { isMissing } from '../platform/durable.ts';
+import { AppError, codeOf, messageOf } from '../platform/errors.ts';
+import type { Log } from '../platform/log.ts';
+import { dayRangeOf } from './day-folders.ts';
+import { type Found, walk } from './disk-walk.ts';
+import { exactStream } from './exact-stream.ts';
+import { faultOf, readHeader } from './inspect.ts';
+import { byTimeThenKey, type Match, matchesOf, narrow } from './match.ts';
+import type { NumberOrder } from './name.ts';
+import type {
+  FindResult,
+  OpenedRecording,
+  Recording,
+  RecordingFault,
+  RecordingQuery,
+  RecordingSource,
+} from './source.ts';
+
+const STAT_CONCURRENCY = 16;
+const DEFAULT_MAX_RECORDINGS = 20_000;
+
+export interface DiskSourceOptions {
+  /** RECORDINGS_DIR. */
+  readonly root: string;
+  /** RECORDINGS_ORDER. */
+  readonly order: NumberOrder;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** A search that finds more is refused with `recordings.too-many`. */
+  readonly maxRecordings?: number;
+}
+
+/** Recordings on this host's disk, searched by walking the tree. Nothing outside the tree is listed or opened. */
+export function createDiskSource(options: DiskSourceOptions): RecordingSource {
+  return {
+    name: 'audio',
+    find: (query, signal) => find(options, query, signal),
+    open: (recording, signal) => openRecording(options, recording, signal),
+  };
+}
+
+async function find(
+  options: DiskSourceOptions,
+  query: RecordingQuery,
+  signal: AbortSignal,
+): Promise<FindResult> {
+  signal.throwIfAborted();
+  const begun = options.clock.monotonicMs();
+  // Every number field stands between two dashes: one look tells most names apart.
+  const wanted = new RegExp(
+    `-(?:${query.extensions.map((extension) => RegExp.escape(extension)).join('|')})-`,
+  );
+  const root = await rootOf(options.root);
+  const walked = await walk({
+    root,
+    range: dayRangeOf(query),
+    server: query.server,
+    wanted: (name) => wanted.test(name),
+    signal,
+  }).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw unavailable(options.root, error);
+  });
+  if (walked.names === 0) options.log.warn('the recordings directory is empty: is its disk mounted?');
+
+  const matches = matchesOf(walked.found, query, options.order);
+  const { chosen, narrowed } = narrow(matches, walked.sawServer, query.server);
+  const max = options.maxRecordings ?? DEFAULT_MAX_RECORDINGS;
+  if (chosen.length > max) {
+    throw new AppError(
+      'recordings.too-many',
+      `the search matches ${chosen.length} recordings, the limit is ${max}`,
+    );
+  }
+  const recordings = await mapBounded(chosen, STAT_CONCURRENCY, (match) => {
+    signal.throwIfAborted();
+    return toRecording(root, match);
+  });
+  options.log.info('searched the recordings on disk', {
+    names: walked.names,
+    matches: recordings.length,
+    unreadable: walked.unreadable.length,
+    ms: Math.round(options.clock.monotonicMs() - begun),
+  });
+  return {
+    recordings: recordings.filter((recording) => recording !== null).toSorted(byTimeThenKey),
+    narrowedByServer: narrowed,
+    unreadable: walked.unreadable.toSorted(),
+  };
+}
+
+/** Null for a symlink that leaves the tree or leads to no file. What cannot be examined is listed with size 0. */
+async function toRecording(root: string, match: Match<Found>): Promise<Recording | null> {
+  const { candidate: found, parsed } = match;
+  let sizeBytes = 0;
+  try {
+    const path = found.symlink ? await realpath(`${root}/${found.key}`) : `${root}/${found.key}`;
+    if (!isInside(root, path)) return null;
+    const status = await stat(path);
+    if (!status.isFile()) return null;
+    sizeBytes = status.size;
+  } catch {
+    // Gone or unreadable: opening it tells which, and the answer lists it.
+    if (found.symlink) return null;
+  }
+  const { origin, destination, startedAt, format } = parsed;
+  return { key: found.key, origin, destination, startedAt, sizeBytes, format };
+}
+
+async function openRecording(
+  options: DiskSourceOptions,
+  recording: Recording,
+  signal: AbortSignal,
+): Promise<OpenedRecording | RecordingFault> {
+  signal.throwIfAborted();
+  const root = await rootOf(options.root);
+  try {
+    // Resolved first, then opened without following: a link that leaves the tree is refused.
+    const path = await realpath(`${root}/${recording.key}`);
+    if (!isInside(root, path)) return 'unreadable';
+    // Non-blocking, so that a FIFO of the right name cannot hold the job.
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const opened = await examine(file, recording, options.clock).catch(async (error: unknown) => {
+      await file.close();
+      throw error;
+    });
+    if (typeof opened === 'string') await file.close();
+    return opened;
+  } catch (error) {
+    if (isMissing(error) || codeOf(error) === 'ENOTDIR') return 'vanished';
+    options.log.warn('a recording cannot be read', { key: recording.key, code: codeOf(error) });
+    return 'unreadable';
+  }
+}
+
+async function examine(
+  file: FileHandle,
+  recording: Recording,
+  clock: Clock,
+): Promise<OpenedRecording | RecordingFault> {
+  const status = await file.stat();
+  if (!status.isFile()) return 'unreadable';
+  const modifiedAt = Temporal.Instant.fromEpochMilliseconds(Math.floor(status.mtimeMs));
+  const header = await readHeader(file);
+  const fault = faultOf(recording.format, status.size, header, modifiedAt, clock.now());
+  if (fault === 'empty') return fault;
+  return { stream: exactStream(file, status.size, recording.key), sizeBytes: status.size, fault };
+}
+
+async function rootOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    throw unavailable(path, error);
+  }
+}
+
+function unavailable(root: string, cause: unknown): AppError {
+  const message = `the recordings directory ${root} cannot be read: ${messageOf(cause)}`;
+  return new AppError('recordings.unavailable', message, { retriable: true, cause });
+}
+
+function isInside(root: string, path: string): boolean {
+  return path.startsWith(root.endsWith(sep) ? root : root + sep);
+}

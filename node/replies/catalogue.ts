@@ -1,0 +1,184 @@
+import type { SourceName } from '../../protocol/job.ts';
+import type { RecordingFault } from '../recordings/source.ts';
+import { plural } from './format.ts';
+import type { AccessRefusalReason, NoticeKind } from './views.ts';
+
+/**
+ * What the mails say, in Portuguese, beside the sentences for faults (`fault-sentences.ts`). Sentences that stand
+ * in one mail alone stand in that mail's file.
+ */
+export const PRODUCT = 'Gravações de chamadas';
+export const AUTOMATIC = 'Resposta automática do sistema de gravações.';
+export const NO_SUBJECT = '(sem assunto)';
+/** Stands for the token in a subject to copy: a real one is never shown. */
+export const TOKEN_PLACEHOLDER = '[SEU_TOKEN]';
+
+export const LABEL = {
+  extensions: 'Ramais',
+  range: 'Período',
+  from: 'De',
+  until: 'Até',
+  server: 'Servidor',
+  source: 'Busca em',
+  requester: 'Solicitante',
+  subject: 'Assunto recebido',
+  position: 'Situação',
+  request: 'Pedido',
+  recordings: 'Gravações',
+  attempts: 'Tentativas',
+  node: 'Nó',
+  when: 'Quando',
+} as const;
+
+export const ANY_SERVER = 'todos';
+
+/** Where a search looked, as people call it. */
+export function sourceName(source: SourceName): string {
+  return { audio: 'servidor de gravações (disco)', s3: 'arquivo de gravações na nuvem (S3)' }[source];
+}
+
+/** In which clock times are meant. */
+export function zoneName(timeZone: string): string {
+  return timeZone === 'America/Sao_Paulo' ? 'horário de Brasília' : `horário de ${timeZone}`;
+}
+
+/** Where a job stands in its lane. */
+export function positionSentence(position: number): string {
+  if (position <= 1) return 'já estamos procurando';
+  return `${position}º na fila (${plural(position - 1, 'pedido', 'pedidos')} antes do seu)`;
+}
+
+/** What happened to a recording, after "A gravação …" or beside it. */
+export const RECORDING_FAULT: Readonly<Record<RecordingFault, string>> = {
+  empty: 'arquivo vazio',
+  unreadable: 'arquivo que não pôde ser lido',
+  vanished: 'arquivo que sumiu durante a busca',
+  growing: 'chamada ainda em gravação; pode faltar o final',
+  broken: 'arquivo com defeito; pode não tocar até o fim',
+};
+
+/** What a search does not find, whatever is asked for. */
+export const QUEUE_CALLS =
+  'Chamadas de fila e de grupo de toque não trazem no nome o ramal que atendeu, por isso não entram na busca.';
+
+/** Whether SERVER could be applied; nothing where none was asked for. */
+export function serverSentence(server: string | null, narrowed: boolean | null): string | null {
+  if (server === null || narrowed === null) return null;
+  return narrowed
+    ? `A busca foi limitada ao servidor ${server}.`
+    : `As gravações não são separadas por servidor neste lugar: a busca não pôde ser limitada ao ${server}.`;
+}
+
+/** That the answer is known to be incomplete. */
+export function unreadableSentence(count: number): string {
+  const places = count === 1 ? '1 pasta não pôde ser lida' : `${count} pastas não puderam ser lidas`;
+  return `${places}: pode haver gravações que não aparecem aqui. O administrador também recebeu este aviso.`;
+}
+
+/** What happened, in plain words, and what the requester may do. Goes by the error's code. */
+export function failureSentence(code: string): { readonly happened: string; readonly advice: string } {
+  const wait = 'Quando o problema for resolvido, basta enviar o pedido de novo.';
+  if (/timeout/i.test(code)) {
+    return {
+      happened: 'O trabalho passou do tempo máximo e foi interrompido.',
+      advice: 'Tente um período menor ou menos ramais por e-mail.',
+    };
+  }
+  if (/cancel/i.test(code)) {
+    return {
+      happened: 'O pedido foi cancelado por um operador.',
+      advice: 'Se ainda precisar, envie de novo.',
+    };
+  }
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return { happened: 'Faltou espaço em disco para preparar o resultado.', advice: wait };
+  }
+  if (code.startsWith('recordings.')) {
+    return { happened: 'O lugar onde as gravações ficam não respondeu.', advice: wait };
+  }
+  if (code.startsWith('publish.')) {
+    return { happened: 'As gravações não puderam ser colocadas no local de entrega.', advice: wait };
+  }
+  if (code.startsWith('mail.')) {
+    return { happened: 'O e-mail com o resultado não pôde ser enviado.', advice: wait };
+  }
+  return { happened: 'Aconteceu um erro inesperado ao processar o pedido.', advice: wait };
+}
+
+export const ACCESS_REFUSAL: Readonly<
+  Record<AccessRefusalReason, { heading: string; said: string; fix: string }>
+> = {
+  'token-missing': {
+    heading: 'Falta o seu token',
+    said: 'O assunto precisa começar com o seu token entre colchetes, e ele não veio.',
+    fix: 'Escreva o token no início do assunto, entre colchetes, antes do comando.',
+  },
+  'token-invalid': {
+    heading: 'Token não aceito',
+    said: 'O token que veio no assunto não é válido: pode ter sido digitado errado, vencido ou desativado.',
+    fix: 'Confira os 8 caracteres do token e envie de novo.',
+  },
+  'sender-unknown': {
+    heading: 'Endereço sem acesso',
+    said: 'Este endereço de e-mail não está na lista de quem pode fazer pedidos.',
+    fix: 'Se você tem outro endereço cadastrado, envie o pedido a partir dele.',
+  },
+};
+
+/** What the admin is told of: a heading, what it means, and what is to be done. */
+export const NOTICE: Readonly<Record<NoticeKind, { heading: string; meaning: string; advice: string }>> = {
+  'mail-in-doubt': {
+    heading: 'E-mail em dúvida',
+    meaning:
+      'A caixa de entrada mudou de numeração, e não há como saber se este e-mail, já marcado como lido, foi atendido. Ele não será processado.',
+    advice: 'Se o pedido não foi atendido, peça a quem enviou que envie de novo.',
+  },
+  'mail-set-aside': {
+    heading: 'E-mail posto de lado',
+    meaning: 'Um e-mail não pôde ser interpretado e foi guardado à parte. Quem enviou não recebeu resposta.',
+    advice: 'Veja o e-mail na caixa de entrada e responda à pessoa, se for o caso.',
+  },
+  'mail-unproved': {
+    heading: 'Remetente não comprovado',
+    meaning:
+      'Um e-mail pediu algo em nome de alguém, mas o remetente não pôde ser comprovado. Nada foi feito.',
+    advice: 'Se o pedido é legítimo, confira como o domínio do remetente assina seus e-mails.',
+  },
+  'job-conflict': {
+    heading: 'Pedido em conflito',
+    meaning:
+      'Chegou um pedido com a identificação de outro e conteúdo diferente. O primeiro vale; o segundo foi recusado.',
+    advice: 'Confira de onde vieram os dois; isto não acontece com e-mails comuns.',
+  },
+  'drop-refused': {
+    heading: 'Arquivo de pedido recusado',
+    meaning: 'Um arquivo deixado em pending/ é um pedido, mas não passou pelas regras. Nada foi feito.',
+    advice: 'Corrija o que está indicado e deixe o arquivo de novo.',
+  },
+  'drop-set-aside': {
+    heading: 'Arquivo posto de lado',
+    meaning: 'Um arquivo deixado em pending/ não é um pedido completo e foi movido para fora da fila.',
+    advice: 'Confira quem o deixou lá; a fila segue normalmente.',
+  },
+  'locked-out': {
+    heading: 'Remetente bloqueado',
+    meaning: 'Houve tokens errados demais; novos pedidos ficam bloqueados por um tempo.',
+    advice: 'Se não reconhece as tentativas, troque os tokens.',
+  },
+  'disk-low': {
+    heading: 'Pouco espaço em disco',
+    meaning: 'O espaço livre está abaixo do mínimo. Pedidos novos não são aceitos; os já aceitos terminam.',
+    advice: 'Libere espaço no disco do nó.',
+  },
+  other: { heading: 'Aviso', meaning: '', advice: '' },
+};
+
+/** Labels of what a notice is about, by the names under which the node keeps it. */
+export const NOTICE_DETAILS: Readonly<Record<string, string>> = {
+  subject: 'Assunto',
+  from: 'Remetente',
+  file: 'Arquivo',
+  reason: 'Motivo',
+  receivedAt: 'Recebido em',
+  job: 'Pedido',
+};

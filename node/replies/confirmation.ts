@@ -1,0 +1,39 @@
+import { LABEL, positionSentence } from './catalogue.ts';
+import { pairs, paragraph } from './components.ts';
+import { shortId } from './format.ts';
+import { page } from './page.ts';
+import { extensionsPhrase, footerText, jobFooter, jobPairs, type Pair, rangePhrase } from './parts.ts';
+import { replySubject } from './subject-line.ts';
+import { TextMail } from './text.ts';
+import type { ConfirmationView, ReplyMail } from './views.ts';
+
+const HEADING = 'Pedido recebido';
+const NEXT =
+  'O resultado chega em outro e-mail, nesta mesma conversa. Se algo acima não for o que você queria, envie um novo pedido com o assunto corrigido.';
+
+/** The request has been taken: what was understood, and where it stands in its lane. */
+export function confirmationMail(view: ConfirmationView): ReplyMail {
+  const { extensions } = view.request;
+  const whose = `${extensions.length === 1 ? 'do' : 'dos'} ${extensionsPhrase(extensions)}`;
+  const lead = `Entendemos o seu pedido: gravações ${whose}, de ${rangePhrase(view.request)}.`;
+  const rows: Pair[] = [
+    ...jobPairs(view),
+    [LABEL.position, positionSentence(view.position)],
+    [LABEL.request, shortId(view.jobId)],
+  ];
+  const footer = jobFooter(view.jobId, view.request.subject);
+  const text = new TextMail().title(HEADING, '=').paragraph(lead).blank().pairs(rows).paragraph(NEXT);
+  footerText(text, footer);
+  return {
+    subject: replySubject(view.request.subject),
+    text: text.toString(),
+    html: page({
+      title: HEADING,
+      preheader: `${HEADING}: ${extensionsPhrase(view.request.extensions)}, ${rangePhrase(view.request)}. Situação: ${positionSentence(view.position)}.`,
+      heading: HEADING,
+      lead,
+      body: [pairs(rows), paragraph(NEXT)],
+      footer,
+    }),
+  };
+}

@@ -1,0 +1,155 @@
+import type { Fault } from '../commands/command.ts';
+import { formatWallTime } from '../commands/wall-time.ts';
+import {
+  ANY_SERVER,
+  AUTOMATIC,
+  LABEL,
+  QUEUE_CALLS,
+  RECORDING_FAULT,
+  serverSentence,
+  sourceName,
+  unreadableSentence,
+  zoneName,
+} from './catalogue.ts';
+import { box, section } from './components.ts';
+import { faultSentence, fieldLabel } from './fault-sentences.ts';
+import { formatCount, listWords, plural, shortId } from './format.ts';
+import { type Html, html, type HtmlValue } from './html.ts';
+import { shownSubject } from './subject-line.ts';
+import type { TextMail } from './text.ts';
+import type { CoverageView, JobView, LeftOutView, RecordingView, RequestView, ResultView } from './views.ts';
+
+/** Recordings with a fault that a mail lists one by one; `manifesto.csv` in the ZIP has them all. */
+const MAX_FAULTY_SHOWN = 20;
+/** Extensions that a mail lists; more come only from limits set very high. */
+const MAX_EXTENSIONS_SHOWN = 50;
+
+export type Pair = readonly [label: string, value: string];
+
+/** What was asked for, as it was understood. */
+export function requestPairs(request: RequestView, timeZone: string | null): Pair[] {
+  const zone = timeZone === null ? '' : ` (${zoneName(timeZone)})`;
+  return [
+    [LABEL.extensions, extensionList(request.extensions)],
+    [LABEL.from, formatWallTime(request.start)],
+    [LABEL.until, `${formatWallTime(request.end)}${zone}`],
+    [LABEL.server, request.server ?? ANY_SERVER],
+    ...(request.requester === null ? [] : [[LABEL.requester, request.requester] as const]),
+  ];
+}
+
+/** The request and where it was searched. */
+export function jobPairs(view: JobView): Pair[] {
+  return [...requestPairs(view.request, view.timeZone), [LABEL.source, sourceName(view.source)]];
+}
+
+/** `ramal 1121` or `ramais 1121 e 1122`. */
+export function extensionsPhrase(extensions: readonly string[]): string {
+  const shown = extensions.slice(0, 3);
+  const more = extensions.length - shown.length;
+  const words = more > 0 ? [...shown, `mais ${more}`] : shown;
+  return `${extensions.length === 1 ? 'ramal' : 'ramais'} ${listWords(words)}`;
+}
+
+/** `27/10/2025 08:00 a 28/10/2025 18:00`, without seconds: for lines to glance at. */
+export function rangePhrase({ start, end }: RequestView): string {
+  return `${formatWallTime(start).slice(0, 16)} a ${formatWallTime(end).slice(0, 16)}`;
+}
+
+/** What a search covered, and what it cannot. */
+export function coverageNotes(view: JobView & CoverageView): string[] {
+  const server = serverSentence(view.request.server, view.narrowedByServer);
+  return [
+    `Procuramos em: ${sourceName(view.source)}. Datas e horas no ${zoneName(view.timeZone)}.`,
+    ...(server === null ? [] : [server]),
+    QUEUE_CALLS,
+  ];
+}
+
+/** Something with a title and its lines: shown as a box, or as a list in plain text. */
+export interface Group {
+  readonly title: string;
+  readonly lines: readonly string[];
+}
+
+/** What a person must know before reading a result; empty where all is well. */
+export function warningGroups(view: CoverageView & Partial<Pick<ResultView, 'recordings'>>): Group[] {
+  const groups: Group[] = [];
+  const more =
+    view.recordings === undefined ? '.' : '; a lista completa está no manifesto.csv, dentro do ZIP.';
+  if (view.unreadable > 0) {
+    groups.push({ title: 'Resultado incompleto', lines: [unreadableSentence(view.unreadable)] });
+  }
+  if (view.leftOut.length > 0) {
+    const found = plural(view.leftOut.length, 'gravação encontrada ficou', 'gravações encontradas ficaram');
+    groups.push({ title: `${found} de fora`, lines: faultLines(view.leftOut, more) });
+  }
+  const doubtful = (view.recordings ?? []).filter(({ fault }) => fault !== null);
+  if (doubtful.length > 0) {
+    const title = plural(
+      doubtful.length,
+      'gravação entregue pode estar incompleta',
+      'gravações entregues podem estar incompletas',
+    );
+    groups.push({ title, lines: faultLines(doubtful, more) });
+  }
+  return groups;
+}
+
+function faultLines(recordings: readonly (LeftOutView | RecordingView)[], andMore: string): string[] {
+  const lines = recordings.slice(0, MAX_FAULTY_SHOWN).map(({ startedAt, origin, destination, fault }) => {
+    const what = fault === null ? '' : `: ${RECORDING_FAULT[fault]}`;
+    return `${formatWallTime(startedAt)}, ${origin} → ${destination}${what}`;
+  });
+  const more = recordings.length - lines.length;
+  return more > 0 ? [...lines, `… e mais ${formatCount(more)}${andMore}`] : lines;
+}
+
+/** Faults grouped under their fields, in the order found, each fix said once. */
+export function faultGroups(faults: readonly Fault[]): Group[] {
+  const byTitle = new Map<string, string[]>();
+  for (const fault of faults) {
+    const label = fieldLabel(fault.field);
+    const title = label === fault.field || fault.field === 'SUBJECT' ? label : `${label} (${fault.field})`;
+    const lines = byTitle.get(title) ?? [];
+    const { problem, fix } = faultSentence(fault);
+    const line = lines.at(-1)?.endsWith(fix) === true ? problem : `${problem} ${fix}`;
+    byTitle.set(title, [...lines, line]);
+  }
+  return [...byTitle].map(([title, lines]) => ({ title, lines }));
+}
+
+/** Groups of warnings or faults as boxes. */
+export function boxes(kind: 'warning' | 'error', groups: readonly Group[]): Html[] {
+  return groups.map(({ title, lines }) => box(kind, title, lines));
+}
+
+/** The same groups in plain text. */
+export function groupsText(text: TextMail, groups: readonly Group[]): void {
+  for (const { title, lines } of groups) {
+    text.paragraph(`${title}:`);
+    for (const line of lines) text.item(line);
+  }
+}
+
+/** The section that says how a subject arrived. */
+export function receivedHtml(subject: string, shown: (text: string) => Html): HtmlValue {
+  return html`${section(LABEL.subject)}${shown(shownSubject(subject))}`;
+}
+
+/** Small print under every mail about a job. */
+export function jobFooter(jobId: string, subject: string): string[] {
+  return [`${LABEL.request} ${shortId(jobId)} · ${LABEL.subject}: ${shownSubject(subject)}`, AUTOMATIC];
+}
+
+/** The small print of the text part. */
+export function footerText(text: TextMail, lines: readonly string[]): void {
+  text.blank().line('-- ');
+  for (const line of lines) text.line(line);
+}
+
+function extensionList(extensions: readonly string[]): string {
+  const more = extensions.length - MAX_EXTENSIONS_SHOWN;
+  const shown = extensions.slice(0, MAX_EXTENSIONS_SHOWN).join(', ');
+  return more > 0 ? `${shown} e mais ${more}` : shown;
+}

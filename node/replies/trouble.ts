@@ -1,0 +1,74 @@
+import { failureSentence } from './catalogue.ts';
+import { pairs, paragraph, section } from './components.ts';
+import { formatInstant, shortId } from './format.ts';
+import { page } from './page.ts';
+import { footerText, jobFooter, type Pair, requestPairs } from './parts.ts';
+import { replySubject } from './subject-line.ts';
+import { TextMail } from './text.ts';
+import type { DelayedView, FailedView, ReplyMail } from './views.ts';
+
+/** The job was given up: what happened in plain words, that the admin knows, and what to do. */
+export function failedMail(view: FailedView): ReplyMail {
+  const { happened, advice } = failureSentence(view.code);
+  const tried = view.attempts > 1 ? ` Tentamos ${view.attempts} vezes.` : '';
+  return troubleMail(view, {
+    heading: 'O pedido não pôde ser concluído',
+    lead: `${happened}${tried}`,
+    paragraphs: [
+      'O administrador também recebeu este e-mail e pode ver os detalhes no registro do sistema.',
+      advice,
+      `Se falar com o administrador, informe o pedido ${shortId(view.jobId)}.`,
+    ],
+    rows: [...(view.request === null ? [] : requestPairs(view.request, null)), ['Motivo técnico', view.code]],
+  });
+}
+
+/** The job waits: it goes on by itself, nobody has to do anything. */
+export function delayedMail(view: DelayedView): ReplyMail {
+  const { happened } = failureSentence(view.code);
+  const next =
+    view.nextAttemptAt === null
+      ? 'Vamos tentar de novo assim que possível.'
+      : `A próxima tentativa é em ${formatInstant(view.nextAttemptAt, view.timeZone)}.`;
+  return troubleMail(view, {
+    heading: 'O pedido vai demorar um pouco mais',
+    lead: `${happened} ${next}`,
+    paragraphs: [
+      'Você não precisa fazer nada: o pedido está guardado, e o resultado chega nesta mesma conversa.',
+    ],
+    rows: view.request === null ? [] : requestPairs(view.request, view.timeZone),
+  });
+}
+
+interface Trouble {
+  readonly heading: string;
+  readonly lead: string;
+  readonly paragraphs: readonly string[];
+  readonly rows: readonly Pair[];
+}
+
+function troubleMail(
+  { subject, jobId }: { readonly subject: string; readonly jobId: string },
+  { heading, lead, paragraphs, rows }: Trouble,
+): ReplyMail {
+  const footer = jobFooter(jobId, subject);
+  const text = new TextMail().title(heading, '=').paragraph(lead);
+  for (const sentence of paragraphs) text.paragraph(sentence);
+  if (rows.length > 0) text.title('O pedido').pairs(rows);
+  footerText(text, footer);
+  return {
+    subject: replySubject(subject),
+    text: text.toString(),
+    html: page({
+      title: heading,
+      preheader: `${heading}: ${lead}`,
+      heading,
+      lead,
+      body: [
+        paragraphs.map((sentence) => paragraph(sentence)),
+        rows.length > 0 && [section('O pedido'), pairs(rows)],
+      ],
+      footer,
+    }),
+  };
+}

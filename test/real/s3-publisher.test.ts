@@ -1,0 +1,238 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import {
+  CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, expect } from 'vitest';
+import { deliver } from '../../node/delivery/deliver.ts';
+import { createS3Publisher } from '../../node/delivery/s3-publisher.ts';
+import { AppError } from '../../node/platform/errors.ts';
+import { systemClock } from '../../node/platform/clock.ts';
+import { recordingName, wav } from '../support/audio.ts';
+import { type Ceph, startCeph } from '../support/ceph.ts';
+import { allRecordings, readZip, testZip } from '../support/delivery.ts';
+import { createMemorySource } from '../support/memory-source.ts';
+import { eventually } from '../support/process.ts';
+import { audioObject, bodyOf, JOB, OTHER_JOB, publisherContract } from '../support/publisher-contract.ts';
+import { needs } from '../support/requirements.ts';
+
+const { describe, test } = needs('ceph', 'unzip', 'python');
+const { signal } = new AbortController();
+const BUCKET = 'parelha';
+let ceph: Ceph;
+
+/** A publisher of its own prefix, so that tests do not see one another. */
+async function harness() {
+  const prefix = `t/${randomUUID()}`;
+  const publisher = await createS3Publisher({
+    bucket: BUCKET,
+    region: ceph.region,
+    endpoint: ceph.endpoint,
+    credentials: { accessKeyId: ceph.accessKey, secretAccessKey: ceph.secretKey },
+    prefix,
+    nodeId: 'audio',
+    clock: systemClock,
+  });
+  return {
+    publisher,
+    prefix,
+    inAnHour: systemClock.now().add({ hours: 1 }),
+    fetch: async (url: string) => {
+      const answer = await fetch(url);
+      const body = Buffer.from(await answer.arrayBuffer());
+      const contentType = answer.headers.get('content-type');
+      return {
+        status: answer.status,
+        body,
+        contentType,
+        disposition: answer.headers.get('content-disposition'),
+      };
+    },
+    /** Keys below the prefix: objects, and uploads that were begun and not ended. */
+    keys: async () => {
+      const objects = await ceph.client.send(new ListObjectsV2Command({ Bucket: BUCKET, Prefix: prefix }));
+      const uploads = await ceph.client.send(
+        new ListMultipartUploadsCommand({ Bucket: BUCKET, Prefix: prefix }),
+      );
+      return {
+        objects: (objects.Contents ?? []).map(({ Key }) => Key),
+        uploads: (uploads.Uploads ?? []).map(({ Key }) => Key),
+      };
+    },
+    /** Begins an upload and leaves it with one part, as a crash does. */
+    leaveUpload: async (key: string) => {
+      const target = { Bucket: BUCKET, Key: key };
+      const { UploadId } = await ceph.client.send(new CreateMultipartUploadCommand(target));
+      await ceph.client.send(
+        new UploadPartCommand({ ...target, UploadId, PartNumber: 1, Body: Buffer.alloc(100) }),
+      );
+    },
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}
+
+describe('on a Ceph S3 gateway', () => {
+  beforeAll(async () => {
+    ceph = await startCeph();
+    await ceph.makeBucket(BUCKET);
+  });
+  afterAll(async () => {
+    await ceph.end();
+  });
+
+  publisherContract(describe, 's3', harness);
+
+  test('everything lies below prefix, node and job', async () => {
+    await using made = await harness();
+    await made.publisher.put(audioObject(JOB, 'a.wav'), bodyOf(1), signal);
+    expect((await made.keys()).objects).toEqual([`${made.prefix}/audio/${JOB}/a.wav`]);
+  });
+
+  test('a link opens until it expires, is refused then, and cannot be altered to live longer or open another', async () => {
+    await using made = await harness();
+    const object = audioObject(JOB, 'a.wav');
+    await made.publisher.put(object, bodyOf(1), signal);
+    await made.publisher.put(audioObject(OTHER_JOB, 'a.wav'), bodyOf(1), signal);
+    const link = await made.publisher.link(object, systemClock.now().add({ seconds: 3 }));
+    expect((await made.fetch(link)).status).toBe(200);
+    expect((await made.fetch(link.replace(/X-Amz-Expires=\d+/, 'X-Amz-Expires=9999'))).status).toBe(403);
+    expect((await made.fetch(link.replaceAll(JOB, OTHER_JOB))).status).toBe(403);
+    expect((await made.fetch(link.split('?')[0] ?? '')).status).toBe(403);
+    await eventually('the link to be refused', async () => (await made.fetch(link)).status === 403);
+  });
+
+  test('a link serves parts, so that a browser can seek', async () => {
+    await using made = await harness();
+    const object = audioObject(JOB, 'a.wav');
+    await made.publisher.put(object, Readable.from([Buffer.from('0123456789')]), signal);
+    const link = await made.publisher.link(object, made.inAnHour);
+    const answer = await fetch(link, { headers: { range: 'bytes=2-4' } });
+    expect([answer.status, await answer.text()]).toEqual([206, '234']);
+  });
+
+  test('a large upload that breaks off or is aborted leaves no parts behind', async () => {
+    await using made = await harness();
+    const failure = new AppError('recordings.shrunk', 'shrunk');
+    const broken = Readable.from(
+      (async function* body() {
+        yield* bodyOf(14);
+        throw failure;
+      })(),
+    );
+    await expect(made.publisher.put(audioObject(JOB, 'a.wav'), broken, signal)).rejects.toBe(failure);
+    const aborter = new AbortController();
+    let chunks = 0;
+    const stalled = new Readable({
+      read() {
+        chunks += 1;
+        if (chunks <= 14 * 16) this.push(Buffer.alloc(65_536));
+        else aborter.abort(new Error('enough'));
+      },
+    });
+    await expect(made.publisher.put(audioObject(JOB, 'b.wav'), stalled, aborter.signal)).rejects.toThrow(
+      'enough',
+    );
+    expect(await made.keys()).toEqual({ objects: [], uploads: [] });
+  });
+
+  test('a large upload ends what a crash left of the same key, and leaves other keys alone', async () => {
+    await using made = await harness();
+    const base = `${made.prefix}/audio/${JOB}`;
+    await made.leaveUpload(`${base}/g.zip`);
+    await made.leaveUpload(`${base}/g.zip.other`);
+    await made.publisher.put(audioObject(JOB, 'g.zip'), bodyOf(12), signal);
+    expect(await made.keys()).toEqual({ objects: [`${base}/g.zip`], uploads: [`${base}/g.zip.other`] });
+  });
+
+  test('removing a job removes its objects and its unfinished uploads, and no other', async () => {
+    await using made = await harness();
+    const other = `${made.prefix}/audio/${OTHER_JOB}/g.zip`;
+    for (const name of ['a.wav', 'b.wav'])
+      await made.publisher.put(audioObject(JOB, name), bodyOf(1), signal);
+    await made.leaveUpload(`${made.prefix}/audio/${JOB}/g.zip`);
+    await made.leaveUpload(other);
+    await made.publisher.removeJob(JOB, signal);
+    expect(await made.keys()).toEqual({ objects: [], uploads: [other] });
+  });
+
+  test('a bucket that is not there, and a wrong secret, are refused with what to do', async () => {
+    const options = {
+      region: ceph.region,
+      endpoint: ceph.endpoint,
+      prefix: 'x',
+      nodeId: 'audio',
+      clock: systemClock,
+    };
+    const right = { accessKeyId: ceph.accessKey, secretAccessKey: ceph.secretKey };
+    const nowhere = await createS3Publisher({ ...options, bucket: 'not-there', credentials: right });
+    await expect(nowhere.put(audioObject(JOB, 'a.wav'), bodyOf(1), signal)).rejects.toMatchObject({
+      code: 'publish.refused',
+      message: expect.stringContaining('S3_BUCKET'),
+    });
+    const wrong = { ...right, secretAccessKey: 'x'.repeat(40) };
+    const stranger = await createS3Publisher({ ...options, bucket: BUCKET, credentials: wrong });
+    await expect(stranger.put(audioObject(JOB, 'a.wav'), bodyOf(1), signal)).rejects.toMatchObject({
+      code: 'publish.refused',
+      message: expect.stringContaining('S3_SECRET_ACCESS_KEY'),
+    });
+  });
+
+  test('a server that is away is to be tried again', async () => {
+    const publisher = await createS3Publisher({
+      bucket: BUCKET,
+      region: ceph.region,
+      endpoint: 'http://127.0.0.1:9',
+      credentials: { accessKeyId: 'x', secretAccessKey: 'y' },
+      prefix: 'x',
+      nodeId: 'audio',
+      clock: systemClock,
+      maxAttempts: 2,
+    });
+    await expect(publisher.put(audioObject(JOB, 'a.wav'), bodyOf(1), signal)).rejects.toMatchObject({
+      code: 'publish.unavailable',
+      retriable: true,
+    });
+  });
+
+  test('a delivery comes out as it went in, in a ZIP that Info-ZIP and Python find sound', async () => {
+    await using made = await harness();
+    const files: Record<string, Buffer> = {};
+    for (let index = 0; index < 12; index += 1) {
+      files[recordingName('1121', `${2000 + index}`, `20251027-0800${10 + index}`)] = wav(
+        900_000 + index,
+        index,
+      );
+    }
+    const source = createMemorySource(files);
+    const recordings = await allRecordings(source);
+    const { publisher } = made;
+    const delivery = await deliver({
+      source,
+      publisher,
+      job: JOB,
+      recordings,
+      expiresAt: made.inAnHour,
+      signal,
+    });
+    const zip = {
+      key: delivery.zip!.key,
+      fileName: 'g.zip',
+      contentType: 'application/zip',
+      disposition: 'attachment',
+    } as const;
+    const { body } = await made.fetch(await publisher.link(zip, made.inAnHour));
+    expect(await testZip(body)).toContain('No errors detected');
+    const entries = await readZip(body);
+    expect(entries.size).toBe(13);
+    for (const { recording, fileName, key } of delivery.items) {
+      const original = files[recording.key]!;
+      expect(entries.get(fileName)?.equals(original)).toBe(true);
+      const single = await made.fetch(await publisher.link(audioObject(JOB, fileName), made.inAnHour));
+      expect([key, single.body.equals(original)]).toEqual([`${JOB}/${fileName}`, true]);
+    }
+    expect(await publisher.size(delivery.zip!.key, signal)).toBe(delivery.zip!.sizeBytes);
+  });
+});

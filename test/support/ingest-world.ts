@@ -1,0 +1,137 @@
+import { join } from 'node:path';
+import { createAccess } from '../../node/access/access.ts';
+import { createWhitelist } from '../../node/access/whitelist.ts';
+import type { AuditEvent } from '../../node/audit.ts';
+import { createAcceptance } from '../../node/ingest/acceptance.ts';
+import type { Grammar } from '../../node/ingest/arrival.ts';
+import { createIngest, type Ingest, type IngestOptions } from '../../node/ingest/ingest.ts';
+import { type Ledger, openLedger } from '../../node/ingest/ledger.ts';
+import type { Mailbox } from '../../node/mail/mailbox.ts';
+import type { Clock } from '../../node/platform/clock.ts';
+import { systemClock } from '../../node/platform/clock.ts';
+import { createLog } from '../../node/platform/log.ts';
+import { createMemoryAcceptor, type MemoryAcceptor } from './memory-acceptor.ts';
+import { temporaryDirectory } from './process.ts';
+
+export const ANA = 'ana@example.test';
+export const TOKEN = 'A1B2C3D4';
+export const MAX_BYTES = 20_000;
+
+/** A subject that begins with RAMAIS is one; all else is at fault. */
+export const grammar: Grammar = {
+  parse: (subject) =>
+    subject.startsWith('RAMAIS=')
+      ? {
+          ok: true,
+          command: { keyword: 'RAMAIS' },
+          params: { extensions: subject.slice(7).split(',') },
+          lane: 'recordings',
+          source: 'audio',
+        }
+      : {
+          ok: false,
+          faults: [{ field: 'SUBJECT', code: 'no-command', values: { known: 'RAMAIS' } }],
+          corrected: 'RAMAIS=1121',
+        },
+};
+
+export interface World extends AsyncDisposable {
+  readonly ingest: Ingest;
+  readonly ledger: Ledger;
+  readonly acceptor: MemoryAcceptor;
+  readonly audit: readonly AuditEvent[];
+  readonly setAside: Map<string, { readonly content: Buffer; readonly reason: string }>;
+  readonly lines: readonly string[];
+  /** The commands of the jobs accepted, in order. */
+  commands(): readonly string[];
+  /** Begins the loop; `stop` of the world ends it. */
+  start(): void;
+  stop(): Promise<void>;
+  /** Ends the loop and opens all anew from what is on disk, as a restart does. */
+  restart(): Promise<World>;
+}
+
+export interface WorldOptions {
+  readonly mailbox: Mailbox;
+  readonly clock?: Clock;
+  readonly directory?: string;
+  readonly acceptor?: MemoryAcceptor;
+  readonly grammar?: Grammar;
+  readonly requireToken?: boolean;
+  readonly change?: Partial<IngestOptions>;
+}
+
+/** An ingest with all it needs, on a mailbox of the test's choice. */
+export async function createWorld(options: WorldOptions): Promise<World> {
+  const own = options.directory === undefined ? await temporaryDirectory() : null;
+  const directory = options.directory ?? own?.path ?? '';
+  const { clock = systemClock, acceptor = createMemoryAcceptor() } = options;
+  const lines: string[] = [];
+  const log = createLog({ level: 'debug', style: 'terminal', write: (line) => lines.push(line) });
+  const ledger = await openLedger({ path: join(directory, 'ledger.jsonl'), clock, log });
+  const audit: AuditEvent[] = [];
+  const setAside = new Map<string, { content: Buffer; reason: string }>();
+  const acceptance = createAcceptance({
+    access: createAccess({
+      whitelist: createWhitelist([ANA, '@staff.example.test'], ['admin@example.test']),
+      tokens: { accepts: async (candidates) => candidates.includes(TOKEN) },
+      requireToken: options.requireToken ?? false,
+    }),
+    grammar: options.grammar ?? grammar,
+    acceptor,
+    ledger,
+    audit: {
+      record: async (event) => {
+        audit.push(event);
+      },
+    },
+    setAside: {
+      file: async (path) => path,
+      bytes: async (name, content, reason) => {
+        setAside.set(name, { content: Buffer.from(content), reason });
+        return `/set-aside/${name}`;
+      },
+    },
+    clock,
+    log,
+    maxBytes: MAX_BYTES,
+  });
+  const ingest = createIngest({
+    mailbox: options.mailbox,
+    ledger,
+    acceptance,
+    clock,
+    log,
+    random: () => 0,
+    maxBytes: MAX_BYTES,
+    ...options.change,
+  });
+  let running: Promise<void> = Promise.resolve();
+  const stop = async (): Promise<void> => {
+    await ingest.stop();
+    await running;
+  };
+  return {
+    ingest,
+    ledger,
+    acceptor,
+    audit,
+    setAside,
+    lines,
+    commands: () => acceptor.jobs.map((job) => job.request.command),
+    start: () => {
+      running = ingest.run(new AbortController().signal);
+    },
+    stop,
+    restart: async () => {
+      await stop();
+      await ledger.close();
+      return createWorld({ ...options, clock, directory, acceptor });
+    },
+    [Symbol.asyncDispose]: async () => {
+      await stop();
+      await ledger.close();
+      await own?.[Symbol.asyncDispose]();
+    },
+  };
+}

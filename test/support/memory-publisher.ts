@@ -1,0 +1,62 @@
+import type { PublishedObject, Publisher } from '../../node/delivery/publisher.ts';
+import { checkJobId, parseKey } from '../../node/delivery/object-key.ts';
+import type { Clock } from '../../node/platform/clock.ts';
+
+/** Published objects in memory, held to the same contract as the real publishers. */
+export interface MemoryPublisher extends Publisher {
+  readonly objects: Map<string, { readonly object: PublishedObject; readonly content: Buffer }>;
+  /** Thrown by `put` for keys it gives an error for, before anything is read. */
+  failPut: ((key: string) => Error | null) | null;
+  /** What a link opens now, or the HTTP status that says why not. */
+  open(url: string): {
+    readonly status: number;
+    readonly object?: PublishedObject;
+    readonly content?: Buffer;
+  };
+}
+
+export function createMemoryPublisher(clock: Clock): MemoryPublisher {
+  const objects: MemoryPublisher['objects'] = new Map();
+  const publisher: MemoryPublisher = {
+    name: 'web',
+    objects,
+    failPut: null,
+    put: async (object, body, signal) => {
+      try {
+        parseKey(object.key);
+        signal.throwIfAborted();
+        const failure = publisher.failPut?.(object.key) ?? null;
+        if (failure !== null) throw failure;
+        const stop = (): void => {
+          body.destroy(signal.reason as Error);
+        };
+        signal.addEventListener('abort', stop, { once: true });
+        const chunks: Buffer[] = [];
+        for await (const chunk of body as AsyncIterable<Buffer>) chunks.push(chunk);
+        signal.removeEventListener('abort', stop);
+        const content = Buffer.concat(chunks);
+        objects.set(object.key, { object, content });
+        return content.length;
+      } finally {
+        body.destroy();
+      }
+    },
+    size: async (key) => objects.get(key)?.content.length ?? null,
+    link: async (object, expiresAt) => {
+      const query = new URLSearchParams({ e: expiresAt.toString(), d: object.disposition });
+      return `http://published.example.test/${object.key}?${query.toString()}`;
+    },
+    removeJob: async (jobId) => {
+      checkJobId(jobId);
+      for (const key of objects.keys()) if (key.startsWith(`${jobId}/`)) objects.delete(key);
+    },
+    open: (url) => {
+      const { pathname, searchParams } = new URL(url);
+      const found = objects.get(pathname.slice(1));
+      const expiry = Temporal.Instant.from(searchParams.get('e') ?? '');
+      if (Temporal.Instant.compare(clock.now(), expiry) >= 0) return { status: 410 };
+      return found === undefined ? { status: 404 } : { status: 200, ...found };
+    },
+  };
+  return publisher;
+}

@@ -1,0 +1,166 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { createDeliveryStore } from '../../../node/delivery/delivery-store.ts';
+import type { Delivery } from '../../../node/delivery/manifest.ts';
+import { AppError } from '../../../node/platform/errors.ts';
+import { createLog } from '../../../node/platform/log.ts';
+import { fixedClock } from '../../support/fixed-clock.ts';
+import { createMemoryPublisher } from '../../support/memory-publisher.ts';
+import { temporaryDirectory } from '../../support/process.ts';
+import { audioObject, JOB, OTHER_JOB } from '../../support/publisher-contract.ts';
+
+const { signal } = new AbortController();
+
+async function setup() {
+  const temporary = await temporaryDirectory();
+  const directory = join(temporary.path, 'deliveries');
+  const clock = fixedClock();
+  const publisher = createMemoryPublisher(clock);
+  const lines: string[] = [];
+  const log = createLog({ level: 'warn', style: 'terminal', write: (line) => lines.push(line) });
+  const store = createDeliveryStore({ directory, publisher, log });
+  return {
+    store,
+    publisher,
+    clock,
+    directory,
+    lines,
+    [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose](),
+  };
+}
+
+async function deliveryOf(made: Awaited<ReturnType<typeof setup>>, job = JOB, hours = 24): Promise<Delivery> {
+  const key = `${job}/g.zip`;
+  await made.publisher.put(
+    { ...audioObject(job, 'g.zip'), key },
+    Readable.from([Buffer.from('zip')]),
+    signal,
+  );
+  return {
+    job,
+    expiresAt: made.clock.now().add({ hours }).toString(),
+    zip: { key, fileName: 'g.zip', sizeBytes: 3, count: 1 },
+    items: [],
+    totalBytes: 0,
+  };
+}
+
+describe('the records of deliveries', () => {
+  test('are read as they were kept; there is none before', async () => {
+    await using made = await setup();
+    expect(await made.store.read(JOB)).toBeNull();
+    const delivery = await deliveryOf(made);
+    await made.store.save(delivery);
+    expect(await made.store.read(JOB)).toEqual(delivery);
+    expect(await made.store.read(OTHER_JOB)).toBeNull();
+  });
+
+  test('tell after a crash whether all was delivered', async () => {
+    await using made = await setup();
+    const delivery = await deliveryOf(made);
+    await made.store.begin(JOB, made.clock.now().add({ hours: 24 }));
+    expect(await made.store.alreadyDelivered(JOB, signal)).toBeNull();
+    await made.store.save(delivery);
+    expect(await made.store.alreadyDelivered(JOB, signal)).toEqual(delivery);
+    await made.publisher.put(audioObject(JOB, 'g.zip'), Readable.from([Buffer.from('outro')]), signal);
+    expect(await made.store.alreadyDelivered(JOB, signal)).toBeNull();
+    await made.publisher.removeJob(JOB, signal);
+    expect(await made.store.alreadyDelivered(JOB, signal)).toBeNull();
+  });
+
+  test('of a delivery without anything delivered stand by themselves', async () => {
+    await using made = await setup();
+    const delivery = { ...(await deliveryOf(made)), zip: null };
+    await made.store.save(delivery);
+    expect(await made.store.alreadyDelivered(JOB, signal)).toEqual(delivery);
+  });
+
+  test('that cannot be understood are reported and count as none', async () => {
+    await using made = await setup();
+    await made.store.save(await deliveryOf(made));
+    await writeFile(join(made.directory, `${JOB}.json`), '{"version":1');
+    expect(await made.store.read(JOB)).toBeNull();
+    expect(await made.store.alreadyDelivered(JOB, signal)).toBeNull();
+    expect(made.lines.join('')).toContain('delivery.broken-record');
+  });
+});
+
+describe('the sweep', () => {
+  test('removes what has expired, its objects first, and leaves the rest', async () => {
+    await using made = await setup();
+    await made.store.save(await deliveryOf(made, JOB, 1));
+    await made.store.save(await deliveryOf(made, OTHER_JOB, 2));
+    expect(await made.store.sweepExpired(made.clock.now(), signal)).toBe(
+      'removed 0 expired deliveries, 2 still open',
+    );
+    made.clock.advance({ hours: 1 });
+    expect(await made.store.sweepExpired(made.clock.now(), signal)).toBe(
+      'removed 1 expired delivery, 1 still open',
+    );
+    expect([...made.publisher.objects.keys()]).toEqual([`${OTHER_JOB}/g.zip`]);
+    expect(await readdir(made.directory)).toEqual([`${OTHER_JOB}.json`]);
+  });
+
+  test('removes what an attempt published that never was completed', async () => {
+    await using made = await setup();
+    await deliveryOf(made);
+    await made.store.begin(JOB, made.clock.now().add({ hours: 1 }));
+    made.clock.advance({ hours: 1 });
+    expect(await made.store.sweepExpired(made.clock.now(), signal)).toBe('removed 1 expired delivery');
+    expect(made.publisher.objects.size).toBe(0);
+  });
+
+  test('has nothing to do where nothing was ever delivered', async () => {
+    await using made = await setup();
+    expect(await made.store.sweepExpired(made.clock.now(), signal)).toBe('removed 0 expired deliveries');
+  });
+
+  test('keeps the record of what could not be removed, and goes on with the others', async () => {
+    await using made = await setup();
+    await made.store.save(await deliveryOf(made, JOB, 1));
+    await made.store.save(await deliveryOf(made, OTHER_JOB, 1));
+    const failing = {
+      ...made.publisher,
+      removeJob: async (job: string): Promise<void> => {
+        if (job === JOB) throw new AppError('publish.unavailable', 'away', { retriable: true });
+      },
+    };
+    const log = createLog({ level: 'warn', style: 'terminal', write: (line) => made.lines.push(line) });
+    const store = createDeliveryStore({ directory: made.directory, publisher: failing, log });
+    made.clock.advance({ hours: 1 });
+    expect(await store.sweepExpired(made.clock.now(), signal)).toBe(
+      'removed 1 expired delivery, 1 could not be removed',
+    );
+    expect(await readdir(made.directory)).toEqual([`${JOB}.json`]);
+    expect(made.lines.join('')).toContain('publish.unavailable');
+  });
+
+  test('leaves alone what another publisher holds, and says so', async () => {
+    await using made = await setup();
+    await made.store.save(await deliveryOf(made, JOB, 1));
+    const log = createLog({ level: 'warn', style: 'terminal', write: () => undefined });
+    const other = createDeliveryStore({
+      directory: made.directory,
+      publisher: { ...made.publisher, name: 's3' },
+      log,
+    });
+    made.clock.advance({ hours: 1 });
+    expect(await other.sweepExpired(made.clock.now(), signal)).toBe(
+      'removed 0 expired deliveries, 1 held by a publisher that is not configured',
+    );
+    expect(made.publisher.objects.size).toBe(1);
+  });
+
+  test('passes over files that are no records and reports broken ones', async () => {
+    await using made = await setup();
+    await made.store.save(await deliveryOf(made, JOB, 1));
+    await writeFile(join(made.directory, 'leia-me.txt'), '');
+    await writeFile(join(made.directory, `${OTHER_JOB}.json`), '[]');
+    made.clock.advance({ hours: 1 });
+    expect(await made.store.sweepExpired(made.clock.now(), signal)).toBe(
+      'removed 1 expired delivery, 1 could not be removed',
+    );
+  });
+});

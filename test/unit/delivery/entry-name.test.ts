@@ -1,0 +1,105 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { cell, manifestCsv } from '../../../node/delivery/csv.ts';
+import { nameRecordings, nameZip } from '../../../node/delivery/entry-name.ts';
+import { isObjectKey } from '../../../node/delivery/object-key.ts';
+import type { Recording } from '../../../node/recordings/source.ts';
+
+function recording(changes: Partial<Recording> = {}): Recording {
+  return {
+    key: '2025/10/27/a.wav',
+    origin: '1121',
+    destination: '5511999990000',
+    startedAt: '2025-10-27T08:01:02',
+    sizeBytes: 100,
+    format: 'wav',
+    ...changes,
+  };
+}
+
+describe('the name a recording is delivered under', () => {
+  test('begins with its time and names both ends', () => {
+    expect(nameRecordings([recording()])[0]?.fileName).toBe('20251027-080102_1121_5511999990000.wav');
+  });
+
+  test('is numbered where it is taken, in any case of letters', () => {
+    const named = nameRecordings([
+      recording({ destination: 'Ana' }),
+      recording({ destination: 'ana' }),
+      recording({ destination: 'ANA', format: 'mp3' }),
+      recording({ destination: 'ana' }),
+    ]);
+    expect(named.map((one) => one.fileName.slice(21))).toEqual([
+      'Ana.wav',
+      'ana-2.wav',
+      'ANA.mp3',
+      'ana-3.wav',
+    ]);
+  });
+
+  test('holds nothing that a path or a header could trip over', () => {
+    const named = nameRecordings([recording({ origin: '../"\r\n;x', destination: '', format: 'w/v' })]);
+    expect(named[0]?.fileName).toBe('20251027-080102_..x_desconhecido.wv');
+  });
+
+  test('property: names are unique, valid as keys, sorted by time, and in the order of the recordings', () => {
+    const any = fc.record({
+      origin: fc.string({ unit: 'binary' }),
+      destination: fc.constantFrom('1', '2', ''),
+      startedAt: fc.constantFrom('2025-10-27T08:01:02', '2025-10-27T08:01:03', '2026-01-01T00:00:00'),
+      format: fc.constantFrom('wav', 'mp3', ''),
+    });
+    fc.assert(
+      fc.property(fc.array(any), (list) => {
+        const recordings = list.map(recording).toSorted((a, b) => (a.startedAt < b.startedAt ? -1 : 1));
+        const names = nameRecordings(recordings).map((one) => one.fileName);
+        expect(new Set(names.map((name) => name.toLowerCase())).size).toBe(names.length);
+        expect(names.every((name) => isObjectKey('a'.repeat(64), name))).toBe(true);
+        const stamps = names.map((name) => name.slice(0, 15));
+        expect(stamps).toEqual(stamps.toSorted());
+      }),
+    );
+  });
+
+  test('of the ZIP is after the first recording', () => {
+    expect(nameZip([recording({ startedAt: '2025-10-28T00:00:00' }), recording()])).toBe(
+      'gravacoes-20251027-0801.zip',
+    );
+  });
+});
+
+describe('manifesto.csv', () => {
+  test('lists what is in the ZIP and what was left out, in words', () => {
+    const csv = manifestCsv([
+      { recording: recording(), fileName: 'x.wav', sizeBytes: 100, fault: null },
+      { recording: recording(), fileName: 'y.wav', sizeBytes: 100, fault: 'growing' },
+      { recording: recording({ origin: '+55' }), fileName: 'z.wav', sizeBytes: null, fault: 'vanished' },
+    ]);
+    expect(csv).toBe(
+      [
+        '\uFEFF"Arquivo";"Data";"Hora";"Origem";"Destino";"Tamanho (bytes)";"Situação";"Arquivo original"',
+        '"x.wav";"27/10/2025";"08:01:02";"1121";"5511999990000";"100";"Incluída";"2025/10/27/a.wav"',
+        '"y.wav";"27/10/2025";"08:01:02";"1121";"5511999990000";"100";"Incluída com ressalva: a chamada ainda estava sendo gravada";"2025/10/27/a.wav"',
+        '"";"27/10/2025";"08:01:02";"\'+55";"5511999990000";"";"Não incluída: o arquivo não existe mais";"2025/10/27/a.wav"',
+        '',
+      ].join('\r\n'),
+    );
+  });
+
+  test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', '|x', '%x', ' =1'])(
+    'keeps %j from being worked out',
+    (text) => {
+      expect(cell(text)).toBe(`"'${text}"`);
+    },
+  );
+
+  test('property: a cell stays one cell and never begins like a formula', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        const written = cell(text);
+        expect(written.slice(1, -1).replaceAll('""', '')).not.toContain('"');
+        expect(written).not.toMatch(/^"[=+\-@\t\r]/);
+      }),
+    );
+  });
+});

@@ -1,0 +1,270 @@
+import { once } from 'node:events';
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { signLink } from '../../../node/delivery/signed-link.ts';
+import { listenPublic } from '../../../node/listeners/listen-public.ts';
+import { createPublicApp } from '../../../node/listeners/public.ts';
+import { silentLog } from '../../../node/platform/log.ts';
+import { wav } from '../../support/audio.ts';
+import { fixedClock } from '../../support/fixed-clock.ts';
+import { eventually, temporaryDirectory } from '../../support/process.ts';
+
+const JOB = 'ab'.repeat(32);
+const KEY = Buffer.alloc(32, 9);
+const AUDIO = wav(1000);
+
+async function setup() {
+  const directory = await temporaryDirectory();
+  const clock = fixedClock();
+  const folder = join(directory.path, 'audio', JOB);
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'a.wav'), AUDIO);
+  await writeFile(join(folder, 'g.zip'), 'zip');
+  let ready = true;
+  const app = createPublicApp({
+    linkKey: KEY,
+    root: directory.path,
+    nodeId: 'audio',
+    clock,
+    log: silentLog,
+    ready: () => ({ ready, sentence: ready ? 'ready' : 'the mailbox is not connected' }),
+  });
+  const link = (
+    name = 'a.wav',
+    disposition: 'inline' | 'attachment' = 'inline',
+    job = JOB,
+    node = 'audio',
+  ): string => signLink(KEY, { node, job, name, disposition }, clock.now().add({ hours: 1 }));
+  return {
+    app,
+    clock,
+    folder,
+    root: directory.path,
+    link,
+    setReady: (value: boolean) => {
+      ready = value;
+    },
+    get: (path: string, headers: Record<string, string> = {}, method = 'GET') =>
+      app.request(path, { method, headers }),
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  };
+}
+
+describe('a link to a recording', () => {
+  test('plays: its audio type, inline, its length, and nothing kept or sniffed', async () => {
+    await using made = await setup();
+    const answer = await made.get(made.link());
+    expect(answer.status).toBe(200);
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      'content-type': 'audio/wav',
+      'content-disposition': 'inline; filename="a.wav"',
+      'content-length': '1000',
+      'accept-ranges': 'bytes',
+      'cache-control': 'private, no-store',
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'content-security-policy': expect.stringContaining("default-src 'none'"),
+    });
+    expect(Buffer.from(await answer.arrayBuffer()).equals(AUDIO)).toBe(true);
+  });
+
+  test('to the ZIP saves it', async () => {
+    await using made = await setup();
+    const answer = await made.get(made.link('g.zip', 'attachment'));
+    expect(answer.headers.get('content-type')).toBe('application/zip');
+    expect(answer.headers.get('content-disposition')).toBe('attachment; filename="g.zip"');
+  });
+
+  test('answers HEAD with the same headers and no body', async () => {
+    await using made = await setup();
+    const answer = await made.get(made.link(), { range: 'bytes=0-1' }, 'HEAD');
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-length')).toBe('1000');
+    expect(await answer.text()).toBe('');
+  });
+
+  test('gives the part that is asked for', async () => {
+    await using made = await setup();
+    const answer = await made.get(made.link(), { range: 'bytes=10-19' });
+    expect(answer.status).toBe(206);
+    expect(answer.headers.get('content-range')).toBe('bytes 10-19/1000');
+    expect(answer.headers.get('content-length')).toBe('10');
+    expect(Buffer.from(await answer.arrayBuffer()).equals(AUDIO.subarray(10, 20))).toBe(true);
+  });
+
+  test('says what there is where a part beyond the end is asked for', async () => {
+    await using made = await setup();
+    const answer = await made.get(made.link(), { range: 'bytes=1000-' });
+    expect(answer.status).toBe(416);
+    expect(answer.headers.get('content-range')).toBe('bytes */1000');
+  });
+
+  test('gives all of it for several parts, and where the file is another than the client knows', async () => {
+    await using made = await setup();
+    expect((await made.get(made.link(), { range: 'bytes=0-1,4-5' })).status).toBe(200);
+    const etag = (await made.get(made.link())).headers.get('etag') ?? '';
+    expect((await made.get(made.link(), { range: 'bytes=0-1', 'if-range': etag })).status).toBe(206);
+    expect((await made.get(made.link(), { range: 'bytes=0-1', 'if-range': '"other"' })).status).toBe(200);
+  });
+
+  test('that has expired is gone, and the page says what to do', async () => {
+    await using made = await setup();
+    const link = made.link();
+    made.clock.advance({ hours: 1 });
+    const answer = await made.get(link);
+    expect(answer.status).toBe(410);
+    expect(answer.headers.get('content-type')).toContain('text/html');
+    expect(await answer.text()).toContain('Este link expirou');
+  });
+
+  test('that is altered is refused, expired or not, with nothing of it in the page', async () => {
+    await using made = await setup();
+    const altered = [
+      made.link().replace('a.wav', 'g.zip'),
+      made.link().replace(/e=\d+/, 'e=9999999999'),
+      `${made.link().slice(0, -3)}AAA`,
+      made.link().split('?')[0] ?? '',
+      made.link('a.wav', 'inline', JOB, 'audio2'),
+      `/d/audio/${JOB}/%3Cscript%3E`,
+    ];
+    for (const path of altered) {
+      const answer = await made.get(path);
+      expect([path, answer.status]).toEqual([path, 403]);
+      expect(await answer.text()).not.toMatch(/script|a\.wav|abab/);
+    }
+  });
+
+  test('to what was never there, or is no file, finds nothing', async () => {
+    await using made = await setup();
+    await writeFile(join(made.root, 'segredo'), 'segredo');
+    await symlink(join(made.root, 'segredo'), join(made.folder, 'link.wav'));
+    await mkdir(join(made.folder, 'pasta.wav'));
+    for (const name of ['b.wav', 'link.wav', 'pasta.wav']) {
+      const answer = await made.get(made.link(name));
+      expect([name, answer.status]).toEqual([name, 404]);
+      expect(await answer.text()).toContain('Página não encontrada');
+    }
+  });
+
+  test.each(['..', '../segredo', '.tmp-a.wav', 'a/b', '', 'a\u0000b'])(
+    'to %j opens nothing though it is signed',
+    async (name) => {
+      await using made = await setup();
+      const path = made.link('a.wav').replace('a.wav', encodeURIComponent(name));
+      expect([403, 404]).toContain((await made.get(path)).status);
+      const signed = signLink(
+        KEY,
+        { node: 'audio', job: JOB, name, disposition: 'inline' },
+        made.clock.now().add({ hours: 1 }),
+      );
+      expect([403, 404]).toContain(
+        (await made.get(signed.replace(`/${name}?`, `/${encodeURIComponent(name)}?`))).status,
+      );
+    },
+  );
+});
+
+describe('the public listener', () => {
+  test.each([
+    '/',
+    '/d',
+    '/d/',
+    '/d/audio',
+    `/d/audio/${JOB}`,
+    `/d/audio/${JOB}/`,
+    '/d/audio/../../etc/passwd',
+    '/robots.txt',
+  ])('lists nothing at %s', async (path) => {
+    await using made = await setup();
+    const answer = await made.get(path);
+    expect(answer.status).toBeGreaterThanOrEqual(403);
+    expect(await answer.text()).not.toContain('a.wav');
+  });
+
+  test('knows no other methods', async () => {
+    await using made = await setup();
+    for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS'])
+      expect((await made.get(made.link(), {}, method)).status).toBe(404);
+  });
+
+  test('tells that it lives, and whether the node is ready', async () => {
+    await using made = await setup();
+    expect(await (await made.get('/healthz')).text()).toBe('ok');
+    expect((await made.get('/readyz')).status).toBe(200);
+    made.setReady(false);
+    const answer = await made.get('/readyz');
+    expect([answer.status, await answer.text()]).toEqual([503, 'the mailbox is not connected']);
+  });
+
+  test('serves over a socket, and gives the file back when the client goes away in the middle', async () => {
+    await using made = await setup();
+    await writeFile(join(made.folder, 'longa.wav'), Buffer.alloc(40 * 1024 * 1024));
+    const listener = await listenPublic(made.app, '127.0.0.1:0');
+    const url = `http://127.0.0.1:${listener.port}`;
+    const whole = await fetch(url + made.link());
+    expect(whole.headers.get('content-length')).toBe('1000');
+    expect(Buffer.from(await whole.arrayBuffer()).equals(AUDIO)).toBe(true);
+    const head = await fetch(url + made.link(), { method: 'HEAD' });
+    expect(head.headers.get('content-length')).toBe('1000');
+
+    const openFiles = async (): Promise<number> => {
+      const links = await readdir('/proc/self/fd');
+      return links.length;
+    };
+    const before = await openFiles();
+    for (let round = 0; round < 5; round += 1) {
+      const asking = request(url + made.link('longa.wav'));
+      asking.on('error', () => undefined);
+      asking.end();
+      const [answer] = (await once(asking, 'response')) as [NodeJS.ReadableStream];
+      await once(answer, 'data');
+      asking.destroy();
+    }
+    await eventually('the files to be closed', async () => (await openFiles()) <= before);
+    await listener.close();
+  });
+
+  test('cuts a download that does not end when it is closed', async () => {
+    await using made = await setup();
+    await writeFile(join(made.folder, 'longa.wav'), Buffer.alloc(40 * 1024 * 1024));
+    const listener = await listenPublic(made.app, '127.0.0.1:0');
+    const socket = connect(listener.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(`GET ${made.link('longa.wav')} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await once(socket, 'readable');
+    const gone = once(socket.resume(), 'close');
+    socket.pause();
+    await listener.close();
+    socket.resume();
+    await gone;
+  });
+
+  test.each(['nowhere', '127.0.0.1', ':80', '127.0.0.1:70000', 'a b:1:2'])(
+    'refuses to listen on %s',
+    async (address) => {
+      await using made = await setup();
+      await expect(listenPublic(made.app, address)).rejects.toMatchObject({ code: 'listen.failed' });
+    },
+  );
+
+  test('says when its address is taken', async () => {
+    await using made = await setup();
+    const listener = await listenPublic(made.app, '127.0.0.1:0');
+    await expect(listenPublic(made.app, `127.0.0.1:${listener.port}`)).rejects.toMatchObject({
+      code: 'listen.failed',
+    });
+    await listener.close();
+  });
+
+  test('listens on IPv6 where it is written in brackets', async () => {
+    await using made = await setup();
+    const listener = await listenPublic(made.app, '[::1]:0').catch(() => null);
+    // Not every machine has IPv6; the address itself must be understood.
+    if (listener === null) return;
+    expect((await fetch(`http://[::1]:${listener.port}/healthz`)).status).toBe(200);
+    await listener.close();
+  });
+});

@@ -1,0 +1,30 @@
+import { describe } from 'vitest';
+import { mailboxContract } from '../../support/mailbox-contract.ts';
+import { mailerContract } from '../../support/mailer-contract.ts';
+import { createMemoryMailbox } from '../../support/memory-mailbox.ts';
+import { createMemoryMailer } from '../../support/memory-mailer.ts';
+
+mailboxContract(describe, 'in memory', async () => {
+  const mailbox = createMemoryMailbox(() => Temporal.Instant.from('2026-03-02T12:00:00Z'));
+  const uids: number[] = [];
+  return {
+    mailbox,
+    deliver: async (raw) => {
+      uids.push(mailbox.deliver(raw));
+    },
+    kick: async () => mailbox.kick(),
+    flags: async () => new Map(uids.map((uid) => [uid, mailbox.flagsOf(uid)])),
+    [Symbol.asyncDispose]: async () => mailbox.kick(),
+  };
+});
+
+mailerContract(describe, 'in memory', async () => {
+  const mailer = createMemoryMailer();
+  return {
+    mailer,
+    arrived: async (address, messageId) =>
+      mailer.sent.filter((mail) => mail.messageId === messageId && [...mail.to, ...mail.cc].includes(address))
+        .length,
+    [Symbol.asyncDispose]: () => mailer.close(),
+  };
+});

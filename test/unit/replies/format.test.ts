@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import {
+  formatCount,
+  formatInstant,
+  formatSize,
+  listWords,
+  plural,
+  shortId,
+} from '../../../node/replies/format.ts';
+
+test.each([
+  [0, '0 bytes'],
+  [44, '44 bytes'],
+  [1024, '1,0 KB'],
+  [480_044, '468,8 KB'],
+  [1_023_999, '1,0 MB'],
+  [12_897_484, '12,3 MB'],
+  [2 * 1024 ** 3, '2,0 GB'],
+  [5000 * 1024 ** 4, '5000,0 TB'],
+])('%d bytes are %s', (bytes, shown) => {
+  expect(formatSize(bytes)).toBe(shown);
+});
+
+test('an instant is shown on the clock of its zone', () => {
+  const instant = Temporal.Instant.from('2025-10-28T02:04:59Z');
+  expect(formatInstant(instant, 'America/Sao_Paulo')).toBe('27/10/2025 às 23:04');
+  expect(formatInstant(instant, 'UTC')).toBe('28/10/2025 às 02:04');
+});
+
+test('counts, plurals and lists are Portuguese', () => {
+  expect(formatCount(1_024_912)).toBe('1.024.912');
+  expect([0, 1, 2].map((count) => plural(count, 'pedido', 'pedidos'))).toEqual([
+    '0 pedidos',
+    '1 pedido',
+    '2 pedidos',
+  ]);
+  expect([[], ['a'], ['a', 'b'], ['a', 'b', 'c']].map(listWords)).toEqual(['', 'a', 'a e b', 'a, b e c']);
+});
+
+test('a short id has not the form of a token', () => {
+  expect(shortId('3f9a62c07be1d4458c90')).toBe('3f9a62c07be1');
+});

@@ -1,0 +1,235 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { accessRefusalMail, refusalMail } from '../../../node/replies/refusal.ts';
+import { confirmationMail } from '../../../node/replies/confirmation.ts';
+import { nothingFoundMail } from '../../../node/replies/nothing-found.ts';
+import { noticeMail } from '../../../node/replies/notice.ts';
+import { MAX_HTML_BYTES, resultMail } from '../../../node/replies/result.ts';
+import { failedMail } from '../../../node/replies/trouble.ts';
+import type { NoticeKind, ReplyMail } from '../../../node/replies/views.ts';
+import { JOB, resultView, samples } from './samples.ts';
+
+const GOLDEN = join(import.meta.dirname, '../../golden');
+const GMAIL_CLIP_BYTES = 102 * 1024;
+
+const mails = Object.entries(samples());
+
+describe.each(mails)('the mail %s', (name, mail) => {
+  test('reads as it was approved, as HTML and as text', async () => {
+    await expect(mail.html).toMatchFileSnapshot(join(GOLDEN, `${name}.html`));
+    await expect(`Subject: ${mail.subject}\n\n${mail.text}`).toMatchFileSnapshot(join(GOLDEN, `${name}.txt`));
+  });
+
+  test('is Portuguese, has a preview line and needs nothing from outside', () => {
+    expect(mail.html).toMatch(/^<!doctype html>\s*<html lang="pt-BR"/);
+    expect(mail.html).toContain('display:none;max-height:0');
+    expect(mail.html).not.toMatch(/<img|<script|<link|@import|url\(/i);
+    expect(mail.html).toContain('background:#01847f');
+  });
+
+  test('is below the size that Gmail clips', () => {
+    expect(Buffer.byteLength(mail.html)).toBeLessThan(GMAIL_CLIP_BYTES);
+  });
+
+  test('says in its text all that its HTML says', () => {
+    const heading = /<h1[^>]*>\s*(.*?)\s*<\/h1>/s.exec(mail.html)?.[1] ?? '?';
+    expect(mail.text.startsWith(`${heading}\n=`)).toBe(true);
+    for (const [, href = '?'] of mail.html.matchAll(/ href="([^"]*)"/g)) {
+      expect(mail.text).toContain(href.replaceAll('&amp;', '&'));
+    }
+    for (const line of mail.text.split('\n')) {
+      if (!/https?:|mailto:/.test(line)) expect(line.length).toBeLessThanOrEqual(80);
+    }
+  });
+
+  test('shows nothing that looks like a token', () => {
+    expect(mail.subject + mail.text + mail.html).not.toMatch(/\[\s*[0-9a-f]{8}\s*\]/i);
+  });
+});
+
+describe('a result', () => {
+  test('has one line with a button for each recording, and the ZIP after them', () => {
+    const { html } = resultMail(resultView(7));
+    expect(html.match(/>Tocar</g)).toHaveLength(7);
+    expect(html).toMatch(/<td[^>]*>27\/10\/2025 08:00:05<\/td>\n<td[^>]*>11987654321 → 1121/);
+    expect(html.lastIndexOf('>Tocar<')).toBeLessThan(html.indexOf('Baixar o ZIP (12,3 MB)'));
+    expect(html).toContain('29/10/2025 às 15:04');
+  });
+
+  test('lists the first hundred and says where the others are', () => {
+    const mail = resultMail(resultView(340));
+    expect(mail.html.match(/>Tocar</g)).toHaveLength(100);
+    for (const body of [mail.html, mail.text])
+      expect(body).toContain('Há mais 240 gravações, que estão no ZIP');
+  });
+
+  test('lists fewer where links are very long, rather than be clipped', () => {
+    const mail = resultMail(resultView(100, 1500));
+    const rows = mail.html.match(/>Tocar</g)?.length ?? 0;
+    expect(rows).toBeGreaterThan(40);
+    expect(rows).toBeLessThan(100);
+    expect(mail.html).toContain(`Há mais ${100 - rows} gravações`);
+    expect(Buffer.byteLength(mail.html)).toBeLessThan(GMAIL_CLIP_BYTES);
+    expect(MAX_HTML_BYTES).toBeLessThan(GMAIL_CLIP_BYTES);
+  });
+
+  test('puts warnings before everything else', () => {
+    const { html, text } = samples()['result-warnings'] as ReplyMail;
+    for (const body of [html, text]) {
+      const places = [
+        '1 pasta não pôde ser lida',
+        '2 gravações encontradas ficaram de fora',
+        '2 gravações entregues podem',
+      ]
+        .concat(['Ramais', 'Baixar todas'])
+        .map((words) => body.indexOf(words));
+      expect(places).not.toContain(-1);
+      expect(places).toEqual(places.toSorted((one, other) => one - other));
+    }
+  });
+
+  test('says whether SERVER could narrow the search', () => {
+    const said = (narrowedByServer: boolean | null): string =>
+      resultMail({ ...resultView(1), narrowedByServer }).text;
+    expect(said(true)).toContain('A busca foi limitada ao servidor gv2p.');
+    expect(said(false).replaceAll(/\s+/g, ' ')).toContain('a busca não pôde ser limitada ao gv2p.');
+    expect(said(null)).not.toContain('limitada');
+  });
+
+  test('has no button for a link that is none', () => {
+    const view = resultView(1);
+    const bad = view.recordings.map((one) => ({ ...one, url: 'javascript:alert(1)' }));
+    const mail = resultMail({ ...view, recordings: bad, zip: { ...view.zip, url: 'javascript:alert(2)' } });
+    expect(mail.html + mail.text).not.toContain('javascript');
+  });
+});
+
+test('a confirmation says where the request stands', () => {
+  expect(confirmationMail({ ...JOB, position: 1 }).text).toContain('Situação: já estamos procurando');
+  expect(confirmationMail({ ...JOB, position: 2 }).text).toContain(
+    'Situação: 2º na fila (1 pedido antes do seu)',
+  );
+});
+
+test('a refusal tells each fault under its field and links a mail with the corrected subject', () => {
+  const { html, text } = samples()['refusal'] as ReplyMail;
+  expect(text).toMatch(/Início \(INICIO\):\n- A data “31\/02\/2025” não existe/);
+  expect(text).toContain('    RE: RAMAS=1121;12 INICIO=31/02/2025 FIM=01/03/25 SEVER=gv9');
+  const href = /href="(mailto:[^"]*)"/.exec(html)?.[1] ?? '';
+  expect(new URL(href).searchParams.get('subject')).toBe(
+    'RAMAIS=1121 INICIO=28/02/2025 00:00 FIM=01/03/2025 23:59',
+  );
+});
+
+test('a refusal without a corrected subject or a mailbox offers none', () => {
+  const fault = { field: 'MAIL', code: 'mail-too-large', values: { limitBytes: 1_048_576 } };
+  const view = { subject: 'x', faults: [fault], corrected: null, mailbox: null, tokenRequired: true };
+  const mail = refusalMail(view);
+  expect(mail.text).toContain('O e-mail passa do limite de 1,0 MB');
+  expect(mail.text + mail.html).not.toMatch(/mailto:|corrigido/);
+});
+
+test('each way of being turned away at the door says how to get in', () => {
+  for (const reason of ['token-missing', 'token-invalid', 'sender-unknown'] as const) {
+    const mail = accessRefusalMail({ subject: 'x', reason, adminEmail: 'admin@example.com' });
+    expect(mail.text).toContain('fale com o administrador: admin@example.com.');
+  }
+});
+
+test('a failure is told in plain words by its code', () => {
+  const told = (code: string): string =>
+    failedMail({ request: null, subject: 'x', jobId: JOB.jobId, code, attempts: 1 }).text;
+  expect(told('job.timeout')).toContain('passou do tempo máximo');
+  expect(told('publish.unavailable')).toContain('local de entrega');
+  expect(told('ENOSPC')).toContain('espaço em disco');
+  expect(told('<what>')).toContain('erro inesperado');
+});
+
+test('a notice of any kind has a heading, and what it is about', () => {
+  const kinds: NoticeKind[] = [
+    'mail-in-doubt',
+    'mail-set-aside',
+    'mail-unproved',
+    'job-conflict',
+    'drop-refused',
+  ];
+  for (const kind of [...kinds, 'drop-set-aside', 'locked-out', 'disk-low', 'other'] as const) {
+    const at = Temporal.Instant.from('2025-10-28T18:04:00Z');
+    const details = [['Assunto', 'olá']] as const;
+    const mail = noticeMail({
+      kind,
+      nodeId: 'audio',
+      at,
+      timeZone: 'UTC',
+      details,
+      faults: [],
+      note: 'Veja isto.',
+    });
+    expect(mail.subject).toMatch(/^\[Parelha audio\] \S/);
+    expect(mail.text).toContain('Assunto: olá');
+    expect(mail.text).toContain('Veja isto.');
+  }
+});
+
+describe('hostile text in any field of any view', () => {
+  const HOSTILE = `<script>alert(1)</script>"onmouseover='x'\r\nBcc: v@example.com\u202Egpj\u0000\u2028</td>&amp;`;
+  const soil = <T>(value: T): T => {
+    if (typeof value === 'string') return HOSTILE as T;
+    if (Array.isArray(value)) return value.map(soil) as T;
+    if (value === null || typeof value !== 'object' || value instanceof Temporal.Instant) return value;
+    const kept = ['timeZone', 'source', 'fault', 'kind', 'reason'];
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]) => [key, kept.includes(key) ? inner : soil(inner)]),
+    ) as T;
+  };
+  const faults = [
+    { field: 'X', code: 'server-unknown', values: { value: 'x', known: 'x', suggestion: 'x' } },
+    { field: 'X', code: 'date-impossible', values: { value: 'x' } },
+    { field: 'RAMAIS', code: 'nothing-known', values: {} },
+  ];
+  const at = Temporal.Instant.from('2025-10-28T18:04:00Z');
+  const view = resultView(3);
+  const leftOut = [{ startedAt: 'x', origin: 'x', destination: 'x', fault: 'empty' as const }];
+  const soiled: Record<string, ReplyMail> = {
+    result: resultMail(soil({ ...view, leftOut })),
+    confirmation: confirmationMail(soil({ ...JOB, position: 2 })),
+    nothing: nothingFoundMail(soil({ ...JOB, leftOut, unreadable: 1, narrowedByServer: false })),
+    refusal: refusalMail(soil({ subject: 'x', faults, corrected: 'x', mailbox: 'x', tokenRequired: true })),
+    access: accessRefusalMail(soil({ subject: 'x', reason: 'token-invalid' as const, adminEmail: 'x' })),
+    failed: failedMail(soil({ request: JOB.request, subject: 'x', jobId: 'x', code: 'x', attempts: 2 })),
+    notice: noticeMail(
+      soil({
+        kind: 'other' as const,
+        nodeId: 'x',
+        at,
+        timeZone: 'UTC',
+        details: [['x', 'x']] as const,
+        faults,
+        note: 'x',
+      }),
+    ),
+  };
+
+  test.each(Object.entries(soiled))('is shown as text in %s', (_name, mail) => {
+    expect(mail.html).not.toMatch(/<script>alert|"onmouseover|<\/td>&amp;amp;\s*</);
+    expect(mail.html).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
+    // eslint-disable-next-line no-control-regex
+    expect(mail.subject).not.toMatch(/[\u0000-\u001F\u2028\u202E]/);
+    // eslint-disable-next-line no-control-regex
+    expect(mail.html + mail.text).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u2028\u202E]/);
+    for (const line of mail.text.split('\n')) expect(Buffer.byteLength(line)).toBeLessThanOrEqual(998);
+  });
+
+  test('opens and closes as many elements as a friendly one', () => {
+    const count = (html: string, tag: string): number => html.split(tag).length - 1;
+    for (const { html } of Object.values(soiled)) {
+      for (const name of ['table', 'tr', 'td', 'div', 'th']) {
+        const [opened, closed] = [
+          html.match(new RegExp(`<${name}[\\s>]`, 'g'))?.length ?? 0,
+          count(html, `</${name}>`),
+        ];
+        expect(`${name} ${closed}`).toBe(`${name} ${opened}`);
+      }
+    }
+  });
+});

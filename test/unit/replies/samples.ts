@@ -1,0 +1,145 @@
+import { confirmationMail } from '../../../node/replies/confirmation.ts';
+import { noticeMail } from '../../../node/replies/notice.ts';
+import { nothingFoundMail } from '../../../node/replies/nothing-found.ts';
+import { accessRefusalMail, refusalMail } from '../../../node/replies/refusal.ts';
+import { resultMail } from '../../../node/replies/result.ts';
+import { delayedMail, failedMail } from '../../../node/replies/trouble.ts';
+import type { JobView, RecordingView, ReplyMail, ResultView } from '../../../node/replies/views.ts';
+
+export const JOB: JobView = {
+  request: {
+    subject: 'RAMAIS=1121,1122 SERVER=gv2p INICIO=27/10/2025 08:00 FIM=28/10/2025 18:00',
+    extensions: ['1121', '1122'],
+    start: '2025-10-27T08:00:00',
+    end: '2025-10-28T18:00:59',
+    server: 'gv2p',
+    requester: 'pessoa@example.com',
+  },
+  jobId: '3f9a62c07be1d4458c90'.padEnd(64, '0'),
+  source: 'audio',
+  timeZone: 'America/Sao_Paulo',
+};
+
+/** Recordings an hour and some apart, with numbers of all lengths. */
+export function recordings(count: number, urlPadding = 0): RecordingView[] {
+  const first = Temporal.PlainDateTime.from('2025-10-27T08:00:05');
+  const numbers = ['11987654321', '1122', '2133334444', '1121', '3010'];
+  return Array.from({ length: count }, (_, index) => {
+    const startedAt = first
+      .add({ minutes: index * 73, seconds: index * 11 })
+      .toString({ smallestUnit: 'second' });
+    const [origin, destination] = [numbers[index % 5] ?? '', index % 5 === 3 ? '1122' : '1121'];
+    const fileName = `${startedAt.replaceAll(/\D/g, '')}_${origin}_${destination}.wav`;
+    return {
+      startedAt,
+      origin,
+      destination,
+      sizeBytes: 480_044 + index * 91_337,
+      fileName,
+      url: `https://audio.example.com/r/3f9a62c07be1/${fileName}?e=1761764640&s=${'k'.repeat(43 + urlPadding)}`,
+      fault: null,
+    };
+  });
+}
+
+export function resultView(count: number, urlPadding = 0): ResultView {
+  return {
+    ...JOB,
+    recordings: recordings(count, urlPadding),
+    zip: {
+      url: 'https://audio.example.com/r/3f9a62c07be1/gravacoes_3f9a62c07be1.zip?e=1761764640&s=zzz',
+      sizeBytes: 12_897_484,
+      fileName: 'gravacoes_3f9a62c07be1.zip',
+    },
+    leftOut: [],
+    unreadable: 0,
+    narrowedByServer: true,
+    expiresAt: Temporal.Instant.from('2025-10-29T18:04:00Z'),
+  };
+}
+
+const AT = Temporal.Instant.from('2025-10-28T18:04:00Z');
+
+/** One mail of each kind, as people get them. */
+export function samples(): Record<string, ReplyMail> {
+  const view = resultView(7);
+  const troubled: ResultView = {
+    ...view,
+    recordings: view.recordings.map((one, index) => ({
+      ...one,
+      fault: index === 2 ? 'broken' : index === 6 ? 'growing' : null,
+    })),
+    leftOut: [
+      { startedAt: '2025-10-27T09:14:00', origin: '1121', destination: '3010', fault: 'empty' },
+      { startedAt: '2025-10-27T16:40:31', origin: '11987654321', destination: '1122', fault: 'vanished' },
+    ],
+    unreadable: 1,
+    narrowedByServer: false,
+  };
+  const refused = {
+    subject: 'RE: RAMAS=1121;12 INICIO=31/02/2025 FIM=01/03/25 SEVER=gv9',
+    faults: [
+      { field: 'SUBJECT', code: 'unknown-command', values: { word: 'RAMAS', suggestion: 'RAMAIS' } },
+      { field: 'SEVER', code: 'field-unknown', values: { value: 'gv9', suggestion: 'SERVER' } },
+      { field: 'RAMAIS', code: 'extension-form', values: { value: '12', count: 1 } },
+      {
+        field: 'INICIO',
+        code: 'date-impossible',
+        values: { value: '31/02/2025', suggestion: '28/02/2025 00:00' },
+      },
+      {
+        field: 'FIM',
+        code: 'year-two-digits',
+        values: { value: '01/03/25', suggestion: '01/03/2025 23:59' },
+      },
+      { field: 'SERVER', code: 'server-unknown', values: { value: 'gv9', known: 'gv1p, gv2p, voip1' } },
+    ],
+    corrected: 'RAMAIS=1121 INICIO=28/02/2025 00:00 FIM=01/03/2025 23:59',
+    mailbox: 'gravacoes@example.com',
+    tokenRequired: false,
+  };
+  const { request, jobId, timeZone } = JOB;
+  const trouble = { request, subject: request.subject, jobId, timeZone, code: 'recordings.unavailable' };
+  return {
+    confirmation: confirmationMail({ ...JOB, position: 3 }),
+    'confirmation-first': confirmationMail({ ...JOB, position: 1 }),
+    result: resultMail(view),
+    'result-one': resultMail(resultView(1)),
+    'result-warnings': resultMail(troubled),
+    'result-many': resultMail(resultView(340)),
+    'nothing-found': nothingFoundMail({
+      ...JOB,
+      narrowedByServer: true,
+      unreadable: 0,
+      leftOut: [],
+      otherSources: ['s3'],
+    }),
+    'nothing-delivered': nothingFoundMail({
+      ...JOB,
+      narrowedByServer: null,
+      unreadable: 0,
+      leftOut: troubled.leftOut,
+    }),
+    refusal: refusalMail(refused),
+    'refusal-token': refusalMail({ ...refused, faults: refused.faults.slice(0, 1), tokenRequired: true }),
+    'access-token': accessRefusalMail({
+      subject: '[0BADF00D] RAMAIS=1121 INICIO=27/10/2025 FIM=27/10/2025',
+      reason: 'token-invalid',
+      adminEmail: 'admin@example.com',
+    }),
+    failed: failedMail({ ...trouble, attempts: 3 }),
+    delayed: delayedMail({ ...trouble, nextAttemptAt: AT }),
+    notice: noticeMail({
+      kind: 'drop-refused',
+      nodeId: 'audio',
+      at: AT,
+      timeZone,
+      details: [
+        ['Arquivo', '20251111_150122_req001.json'],
+        ['Remetente', 'pessoa@example.com'],
+      ],
+      faults: [{ field: 'RAMAIS', code: 'extensions-too-many', values: { count: 12, max: 10 } }],
+      note: null,
+    }),
+  };
+}
