@@ -1,12 +1,10 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Lane } from '../protocol/job.ts';
 import { createAccess } from './access/access.ts';
 import { openDoorTokens } from './access/door-token.ts';
 import { createWhitelist } from './access/whitelist.ts';
-import { type Adapters, createAdapters, linkKeyPath, webRoot } from './adapters.ts';
-import { openAudit } from './audit.ts';
+import { type Adapters, createAdapters } from './adapters.ts';
 import { createFailure, failureJob } from './commands/failure.ts';
 import { createNotice } from './commands/notice.ts';
 import { createRamaisGrammar } from './commands/ramais-grammar.ts';
@@ -15,26 +13,20 @@ import { createRefusal } from './commands/refusal.ts';
 import { createRegistry } from './commands/registry.ts';
 import type { Config } from './config.ts';
 import { createDeliveryStore } from './delivery/delivery-store.ts';
-import { loadLinkKey } from './delivery/signed-link.ts';
 import { createAcceptance } from './ingest/acceptance.ts';
 import { createDropAdmission } from './ingest/drop-admission.ts';
 import { createIngest } from './ingest/ingest.ts';
-import { openLedger } from './ingest/ledger.ts';
 import { runJanitor } from './janitor.ts';
-import { openControlSocket } from './listeners/control.ts';
-import { listenPublic } from './listeners/listen-public.ts';
-import { createPublicApp } from './listeners/public.ts';
 import { createAnswers } from './mail/answers.ts';
-import { type OperationsOptions, createOperations } from './operations.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
-import { createSetAside } from './platform/set-aside.ts';
 import { createConfirmations } from './queue/confirmations.ts';
 import { createContextFactory } from './queue/context.ts';
 import { createDrops } from './queue/drops.ts';
-import { openSpool } from './queue/spool.ts';
 import type { StepObserver } from './queue/steps.ts';
 import { createWorker } from './queue/worker.ts';
+import { serve } from './serve.ts';
+import { type Stores, openStores } from './stores.ts';
 
 const VERSION = packageJson.version;
 
@@ -72,7 +64,6 @@ interface Base {
   readonly closing: AsyncDisposableStack;
 }
 
-type Stores = Awaited<ReturnType<typeof openStores>>;
 type Queue = ReturnType<typeof assembleQueue>;
 type Capabilities = ReturnType<typeof assembleCapabilities>;
 type Doors = Awaited<ReturnType<typeof assembleDoors>>;
@@ -92,7 +83,7 @@ export async function createNode(config: Config, deps: NodeDeps): Promise<Node> 
     ...deps,
     closing: opening,
   };
-  const stores = await openStores(base);
+  const stores = await openStores(config, base.clock, base.log, opening);
   const adapters = { ...(await createAdapters(config, base.clock, base.log)), ...deps.adapters };
   opening.defer(() => adapters.mailer.close());
   opening.defer(() => adapters.sent?.close());
@@ -104,32 +95,6 @@ export async function createNode(config: Config, deps: NodeDeps): Promise<Node> 
     start: () => start({ ...base, closing }, stores, adapters, capabilities, queue, doors),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };
-}
-
-/** What is kept on disk. */
-async function openStores({ config, clock, log, closing }: Base) {
-  const { stateDir, nodeId, queueDir } = config;
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  const audit = await openAudit(join(stateDir, 'audit'), nodeId, clock);
-  const ledgerLog = log.with({ room: 'ledger' });
-  const ledger = await openLedger({ path: join(stateDir, 'ledger.jsonl'), clock, log: ledgerLog });
-  closing.defer(() => ledger.close());
-  const asideStore = createSetAside(join(stateDir, 'set-aside'));
-  const setAside = async (path: string, reason: string): Promise<void> => {
-    await asideStore.file(path, reason);
-  };
-  const spoolLog = log.with({ room: 'spool' });
-  const acceptedEarlier = ledger.find;
-  const spool = await openSpool({
-    directory: queueDir,
-    nodeId,
-    clock,
-    log: spoolLog,
-    acceptedEarlier,
-    setAside,
-  });
-  closing.defer(() => spool.close());
-  return { audit, ledger, spool, asideStore, setAside };
 }
 
 /** What can be asked for, and what that is done with. */
@@ -231,7 +196,16 @@ async function start(
   const { config, clock, log, closing } = base;
   const stopping = new AbortController();
   closing.defer(() => stopping.abort());
-  await listen(base, stores, adapters, capabilities, worker, ingest);
+  await serve({
+    ...base,
+    ...stores,
+    ...adapters,
+    ...capabilities,
+    worker,
+    ingest,
+    lanes: LANES,
+    version: VERSION,
+  });
   for (const lane of LANES) for (const job of stores.spool.open(lane)) confirmations.add(job);
   worker.start();
   drops.start();
@@ -244,55 +218,4 @@ async function start(
   });
   void ingest?.run(stopping.signal);
   log.info('working', { node: config.nodeId, role: config.mode, version: VERSION });
-}
-
-/** Opens the public listener and the control socket. */
-async function listen(
-  { config, clock, log, warnings, closing }: Base,
-  { spool, audit }: Stores,
-  { sources, publisher }: Adapters,
-  { grammar, deliveries }: Capabilities,
-  worker: OperationsOptions['worker'],
-  ingest: Doors['ingest'],
-): Promise<void> {
-  const { nodeId, mode, publish, stateDir } = config;
-  if (publish.webListen !== null) {
-    const linkKey = await loadLinkKey(linkKeyPath(config));
-    const publicLog = log.with({ room: 'public' });
-    const app = createPublicApp({ linkKey, root: webRoot(config), nodeId, clock, log: publicLog });
-    const listener = await listenPublic(app, `${publish.webListen.host}:${publish.webListen.port}`);
-    closing.defer(() => listener.close());
-    log.info('links are answered', { at: `${listener.host}:${listener.port}` });
-  }
-  const since = clock.now().toString();
-  const startedMs = clock.monotonicMs();
-  const control = createOperations({
-    ...{ spool, worker, grammar, sources, publisher, deliveries, lanes: LANES, ingest },
-    timeZone: config.recordings.timeZone,
-    record: (event, job) => audit.record({ event, job, by: 'node-ctl' }),
-    about: () => ({
-      ...{ nodeId, version: VERSION, mode, role: mode, since, stateDir },
-      uptimeSeconds: (clock.monotonicMs() - startedMs) / 1000,
-      ingest: ingest === null ? null : ingestStatus(ingest),
-      sources: [...sources.keys()],
-      publisher: publisher.name,
-      warnings: [...warnings],
-    }),
-  });
-  const socket = await openControlSocket({
-    path: config.controlSocket,
-    control,
-    log: log.with({ room: 'control' }),
-  });
-  closing.defer(() => socket.close());
-}
-
-function ingestStatus(ingest: NonNullable<Doors['ingest']>) {
-  const { state, lastMailAt, lastError } = ingest.status();
-  return {
-    state,
-    paused: state === 'paused',
-    lastMailAt: lastMailAt?.toString() ?? null,
-    lastError: lastError === null ? null : `${lastError.code}: ${lastError.message}`,
-  };
 }

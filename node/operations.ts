@@ -15,7 +15,7 @@ import type {
 } from './listeners/control-contract.ts';
 import { AppError } from './platform/errors.ts';
 import type { Spool } from './queue/spool.ts';
-import { JOB_STATES } from './queue/spool.ts';
+import { JOB_STATES } from './queue/spool-store.ts';
 import type { Worker } from './queue/worker.ts';
 import type { RecordingSource } from './recordings/source.ts';
 import { faultSentence } from './replies/fault-sentences.ts';

@@ -24,12 +24,11 @@ export interface PublicListener {
   close(): Promise<void>;
 }
 
-/**
- * Serves the app on `host:port` (`[::1]:port` for IPv6; port 0 for any free one).
- * @throws AppError `listen.failed` where the address is no such pair or cannot be had
- */
-export async function listenPublic(app: Hono, address: string): Promise<PublicListener> {
-  const { host, port } = parseAddress(address);
+/** Serves the app; port 0 takes any free one. @throws AppError `listen.failed` where the address cannot be had */
+export async function listenPublic(
+  app: Hono,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<PublicListener> {
   const server = createAdaptorServer({
     fetch: app.fetch,
     // Response and Request stay those of the runtime for everybody else.
@@ -49,7 +48,9 @@ export async function listenPublic(app: Hono, address: string): Promise<PublicLi
     server.listen(port, host);
     await once(server, 'listening');
   } catch (error) {
-    throw new AppError('listen.failed', `cannot listen on ${address}: ${messageOf(error)}`, { cause: error });
+    throw new AppError('listen.failed', `cannot listen on ${host} port ${port}: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   const bound = server.address();
   const actualPort = bound === null || typeof bound === 'string' ? port : bound.port;
@@ -63,17 +64,4 @@ async function close(server: Server): Promise<void> {
   const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
   await promise;
   clearTimeout(timer);
-}
-
-function parseAddress(address: string): { readonly host: string; readonly port: number } {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(address);
-  const port = Number(match?.[3]);
-  const host = match?.[1] ?? match?.[2];
-  if (host === undefined || port > 65_535) {
-    throw new AppError(
-      'listen.failed',
-      `not an address to listen on: ${address}; an example: 127.0.0.1:8080`,
-    );
-  }
-  return { host, port };
 }

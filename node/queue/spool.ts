@@ -1,5 +1,3 @@
-import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
 import {
   type Door,
   JOB_VERSION,
@@ -11,19 +9,16 @@ import {
   type StepRecord,
 } from '../../protocol/job.ts';
 import type { Clock } from '../platform/clock.ts';
-import {
-  TEMPORARY_PREFIX,
-  moveDurable,
-  readBounded,
-  removeDurable,
-  syncDirectory,
-  writeDurable,
-} from '../platform/durable.ts';
-import { AppError, messageOf } from '../platform/errors.ts';
-import type { Log } from '../platform/log.ts';
+import { AppError } from '../platform/errors.ts';
 import { createKeyedMutex } from '../platform/mutex.ts';
-import { JOB_MAX_BYTES, digestOf, jobFileName, parseJob, printJob, readJobFileName } from './job-file.ts';
-import { ownSpool } from './owner.ts';
+import { digestOf, jobFileName, readJobFileName } from './job-file.ts';
+import {
+  type Entry,
+  type JobState,
+  type SpoolStoreOptions,
+  openSpoolStore,
+  stateAfter,
+} from './spool-store.ts';
 
 /** What enters the spool. */
 export interface NewJob {
@@ -44,27 +39,11 @@ export interface JobAcceptor {
   accept(job: NewJob): Promise<{ readonly kind: 'accepted' | 'duplicate'; readonly job: Job | null }>;
 }
 
-export const JOB_STATES = ['pending', 'processing', 'completed', 'failed'] as const;
-/** The directory a job lies in is its state; nothing in the document repeats it. */
-export type JobState = (typeof JOB_STATES)[number];
-
-/** What is kept in memory of each job: all of those still to be worked, the place alone of those that ended. */
-interface Entry {
-  state: JobState;
-  readonly fileName: string;
-  /** Null for ended jobs, which are read from disk when asked for. */
-  job: Job | null;
-}
-
-export interface SpoolOptions {
-  readonly directory: string;
+export interface SpoolOptions extends SpoolStoreOptions {
   readonly nodeId: string;
   readonly clock: Clock;
-  readonly log: Log;
   /** Digest of a job accepted earlier and no longer in the spool (the ledger), `null` where it is not known. */
   readonly acceptedEarlier: (id: string) => { readonly digest: string | null } | null;
-  /** Where a document of ours that can no longer be read is put. */
-  readonly setAside: (path: string, reason: string) => Promise<void>;
 }
 
 export type Spool = Awaited<ReturnType<typeof openSpool>>;
@@ -74,85 +53,21 @@ export type Spool = Awaited<ReturnType<typeof openSpool>>;
  * @throws AppError `spool.owned`
  */
 export async function openSpool(options: SpoolOptions) {
-  const { directory, nodeId, clock, log } = options;
-  for (const state of JOB_STATES) await mkdir(join(directory, state), { recursive: true, mode: 0o700 });
-  await syncDirectory(directory);
-  const owner = ownSpool(join(directory, 'owner.lock'));
-  const entries = new Map<string, Entry>();
+  const store = await openSpoolStore(options);
+  const { entries } = store;
   const exclusive = createKeyedMutex();
   const listeners = new Set<(job: Job) => void>();
   /** Files of jobs being accepted: ours before their entry is. */
   const arriving = new Set<string>();
-  const pathOf = (entry: Pick<Entry, 'state' | 'fileName'>): string =>
-    join(directory, entry.state, entry.fileName);
-  let lastSequence = 0;
-
-  await load();
-
-  async function load(): Promise<void> {
-    for (const state of JOB_STATES) {
-      for (const fileName of (await readdir(join(directory, state))).toSorted()) {
-        if (fileName.startsWith(TEMPORARY_PREFIX)) await unlink(join(directory, state, fileName));
-        const named = readJobFileName(fileName);
-        if (named === null) continue;
-        lastSequence = Math.max(lastSequence, named.sequence);
-        await loadOne(named.id, { state, fileName, job: null });
-      }
-    }
-  }
-
-  async function loadOne(id: string, entry: Entry): Promise<void> {
-    if (entry.state === 'pending' || entry.state === 'processing') {
-      try {
-        entry.job = parseJob((await readBounded(pathOf(entry), JOB_MAX_BYTES)).toString());
-      } catch (error) {
-        if (!(error instanceof AppError)) throw error;
-        log.error('a job document cannot be read; set aside', {
-          file: entry.fileName,
-          reason: error.message,
-        });
-        await options.setAside(pathOf(entry), error.message);
-        return;
-      }
-    }
-    entries.set(id, entry);
-    if (entry.state === 'processing' && entry.job !== null) {
-      const ended = entry.job.outcome;
-      await place(entry, ended === null ? 'pending' : stateAfter(ended));
-      log.info(ended === null ? 'taken up again after a stop' : 'filed after a stop', {
-        job: id.slice(0, 8),
-      });
-    }
-  }
-
-  /** Moves the file of a job; its document has been written before. */
-  async function place(entry: Entry, state: JobState): Promise<void> {
-    const from = pathOf(entry);
-    await moveDurable(from, pathOf({ state, fileName: entry.fileName }));
-    entry.state = state;
-    if (state === 'completed' || state === 'failed') entry.job = null;
-  }
-
-  async function write(entry: Entry, job: Job): Promise<Job> {
-    try {
-      await writeDurable(pathOf(entry), printJob(job));
-    } catch (error) {
-      throw new AppError('spool.unwritable', `cannot write ${pathOf(entry)}: ${messageOf(error)}`, {
-        retriable: true,
-        cause: error,
-      });
-    }
-    entry.job = job;
-    return job;
-  }
+  let lastSequence = Math.max(0, ...[...entries.values()].map(sequenceOf));
 
   /** Changes an open job's document, one change after another. */
   function change(id: string, edit: (job: Job) => Job, moveTo?: JobState): Promise<Job> {
     return exclusive(id, async () => {
       const entry = entries.get(id);
       if (entry?.job == null) throw new AppError('spool.no-such-job', `no open job ${id.slice(0, 8)}`);
-      const job = await write(entry, edit(entry.job));
-      if (moveTo !== undefined) await place(entry, moveTo);
+      const job = await store.write(entry, edit(entry.job));
+      if (moveTo !== undefined) await store.place(entry, moveTo);
       return job;
     });
   }
@@ -175,8 +90,8 @@ export async function openSpool(options: SpoolOptions) {
         ...incoming,
         version: JOB_VERSION,
         digest,
-        acceptedBy: nodeId,
-        acceptedAt: clock.now().toString({ smallestUnit: 'millisecond' }),
+        acceptedBy: options.nodeId,
+        acceptedAt: options.clock.now().toString({ smallestUnit: 'millisecond' }),
         sequence: ++lastSequence,
         attempts: 0,
         notBefore: null,
@@ -188,7 +103,7 @@ export async function openSpool(options: SpoolOptions) {
       const entry: Entry = { state: 'pending', fileName: jobFileName(job), job: null };
       arriving.add(entry.fileName);
       try {
-        await write(entry, job);
+        await store.write(entry, job);
         entries.set(job.id, entry);
       } finally {
         arriving.delete(entry.fileName);
@@ -200,8 +115,7 @@ export async function openSpool(options: SpoolOptions) {
 
   async function read(id: string): Promise<Job | null> {
     const entry = entries.get(id);
-    if (entry === undefined) return null;
-    return entry.job ?? parseJob((await readBounded(pathOf(entry), JOB_MAX_BYTES)).toString());
+    return entry === undefined ? null : store.read(entry);
   }
 
   return {
@@ -226,7 +140,7 @@ export async function openSpool(options: SpoolOptions) {
         .toSorted(([, a], [, b]) => (a.fileName < b.fileName ? -1 : 1))
         .map(([id]) => id),
     /** Order of acceptance, also of ended jobs; 0 for an unknown one. */
-    sequenceOf: (id: string): number => readJobFileName(entries.get(id)?.fileName ?? '')?.sequence ?? 0,
+    sequenceOf: (id: string): number => sequenceOf(entries.get(id)),
     /** Open jobs of a lane, oldest first. */
     open: (lane: Lane): Job[] =>
       [...entries.values()]
@@ -259,12 +173,12 @@ export async function openSpool(options: SpoolOptions) {
         const entry = entries.get(id);
         if (entry?.state !== 'failed')
           throw new AppError('spool.not-failed', 'only a failed job can be retried');
-        const job = parseJob((await readBounded(pathOf(entry), JOB_MAX_BYTES)).toString());
+        const job = await store.read(entry);
         const steps = Object.fromEntries(
           Object.entries(job.steps).filter(([name]) => name === 'mail:confirmation'),
         );
         const generation = job.generation + 1;
-        const fresh = await write(entry, {
+        const fresh = await store.write(entry, {
           ...job,
           steps,
           generation,
@@ -272,7 +186,7 @@ export async function openSpool(options: SpoolOptions) {
           notBefore: null,
           outcome: null,
         });
-        await place(entry, 'pending');
+        await store.place(entry, 'pending');
         entry.job = fresh;
         for (const listener of listeners) listener(fresh);
         return fresh;
@@ -282,17 +196,17 @@ export async function openSpool(options: SpoolOptions) {
       let removed = 0;
       for (const [id, entry] of entries) {
         if (entry.state !== 'completed' && entry.state !== 'failed') continue;
-        if ((await stat(pathOf(entry))).mtimeMs >= before.epochMilliseconds) continue;
-        await removeDurable(pathOf(entry));
-        entries.delete(id);
+        if ((await store.writtenAt(entry)) >= before.epochMilliseconds) continue;
+        await store.remove(id);
         removed += 1;
       }
       return removed;
     },
-    close: (): void => owner[Symbol.dispose](),
+    close: store.close,
   };
 }
 
-function stateAfter(outcome: Outcome): JobState {
-  return outcome.kind === 'failed' || outcome.kind === 'cancelled' ? 'failed' : 'completed';
+/** Order of acceptance; 0 for none. */
+function sequenceOf(entry: Entry | undefined): number {
+  return readJobFileName(entry?.fileName ?? '')?.sequence ?? 0;
 }

@@ -66,7 +66,7 @@ async function find(
     signal.throwIfAborted();
     throw unavailable(options.root, error);
   });
-  if (walked.names === 0) options.log.warn('the recordings directory is empty: is its disk mounted?');
+  if (walked.names === 0) throw unavailable(options.root, new Error('it is empty: is its disk mounted?'));
 
   const matches = matchesOf(walked.found, query, options.order);
   const { chosen, narrowed } = narrow(matches, walked.sawServer, query.server);

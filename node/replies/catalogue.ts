@@ -93,6 +93,12 @@ export function failureSentence(code: string): { readonly happened: string; read
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return { happened: 'Faltou espaço em disco para preparar o resultado.', advice: wait };
   }
+  if (code === 'recordings.too-many') {
+    return {
+      happened: 'O período pedido tem gravações demais para um só resultado.',
+      advice: 'Tente um período menor ou menos ramais por e-mail.',
+    };
+  }
   if (code.startsWith('recordings.')) {
     return { happened: 'O lugar onde as gravações ficam não respondeu.', advice: wait };
   }

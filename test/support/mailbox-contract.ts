@@ -40,6 +40,9 @@ export function mailboxContract(
       expect((await session.listAfter(uids[0]!, 10)).map((mail) => mail.uid)).toEqual(uids.slice(1));
       expect(await session.listAfter(uids[2]!, 10)).toEqual([]);
       await session.close();
+      const fresh = await it.mailbox.open(signal);
+      expect(await fresh.listAfter(uids[2]!, 10)).toEqual([]);
+      await fresh.close();
     });
 
     test('lists mails by the time the server took them in', async () => {

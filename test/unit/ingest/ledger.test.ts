@@ -109,6 +109,17 @@ describe('the ledger', () => {
     expect(it.lines.filter((line) => line.includes('torn'))).toHaveLength(1);
   });
 
+  test('writes on after what a failed write left behind, not onto it', async () => {
+    await using it = await open();
+    await it.ledger.append(entry());
+    await appendFile(it.path, '{"kind":"entry","job":"half of a li');
+    await it.ledger.append(entry({ job: OTHER, uid: 2 }));
+    await it.ledger.close();
+    const ledger = await it.again();
+    expect(ledger.find(OTHER)).not.toBeNull();
+    expect(it.lines).toEqual([]);
+  });
+
   test('a whole line without its end was never acknowledged, and is cut off', async () => {
     await using it = await open();
     await it.ledger.append(entry());

@@ -202,7 +202,7 @@ describe('the public listener', () => {
   test('serves over a socket, and gives the file back when the client goes away in the middle', async () => {
     await using made = await setup();
     await writeFile(join(made.folder, 'longa.wav'), Buffer.alloc(40 * 1024 * 1024));
-    const listener = await listenPublic(made.app, '127.0.0.1:0');
+    const listener = await listenPublic(made.app, { host: '127.0.0.1', port: 0 });
     const url = `http://127.0.0.1:${listener.port}`;
     const whole = await fetch(url + made.link());
     expect(whole.headers.get('content-length')).toBe('1000');
@@ -230,7 +230,7 @@ describe('the public listener', () => {
   test('cuts a download that does not end when it is closed', async () => {
     await using made = await setup();
     await writeFile(join(made.folder, 'longa.wav'), Buffer.alloc(40 * 1024 * 1024));
-    const listener = await listenPublic(made.app, '127.0.0.1:0');
+    const listener = await listenPublic(made.app, { host: '127.0.0.1', port: 0 });
     const socket = connect(listener.port, '127.0.0.1');
     socket.on('error', () => undefined);
     socket.write(`GET ${made.link('longa.wav')} HTTP/1.1\r\nHost: x\r\n\r\n`);
@@ -242,29 +242,13 @@ describe('the public listener', () => {
     await gone;
   });
 
-  test.each(['nowhere', '127.0.0.1', ':80', '127.0.0.1:70000', 'a b:1:2'])(
-    'refuses to listen on %s',
-    async (address) => {
-      await using made = await setup();
-      await expect(listenPublic(made.app, address)).rejects.toMatchObject({ code: 'listen.failed' });
-    },
-  );
-
-  test('says when its address is taken', async () => {
+  test('says when its address is taken, or is not one of this host', async () => {
     await using made = await setup();
-    const listener = await listenPublic(made.app, '127.0.0.1:0');
-    await expect(listenPublic(made.app, `127.0.0.1:${listener.port}`)).rejects.toMatchObject({
-      code: 'listen.failed',
-    });
-    await listener.close();
-  });
-
-  test('listens on IPv6 where it is written in brackets', async () => {
-    await using made = await setup();
-    const listener = await listenPublic(made.app, '[::1]:0').catch(() => null);
-    // Not every machine has IPv6; the address itself must be understood.
-    if (listener === null) return;
-    expect((await fetch(`http://[::1]:${listener.port}/healthz`)).status).toBe(200);
+    const listener = await listenPublic(made.app, { host: '127.0.0.1', port: 0 });
+    for (const host of ['127.0.0.1', '203.0.113.1']) {
+      const listening = listenPublic(made.app, { host, port: listener.port });
+      await expect(listening).rejects.toMatchObject({ code: 'listen.failed' });
+    }
     await listener.close();
   });
 });

@@ -4,7 +4,7 @@ import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { describe, expect, test } from 'vitest';
 import { createSmtpMailer, type SmtpMailerOptions } from '../../../node/mail/smtp-mailer.ts';
 import { systemClock } from '../../../node/platform/clock.ts';
-import { AppError, codeOf } from '../../../node/platform/errors.ts';
+import { type AppError, codeOf } from '../../../node/platform/errors.ts';
 import { silentLog } from '../../../node/platform/log.ts';
 import { fixedClock } from '../../support/fixed-clock.ts';
 import { outgoing } from '../../support/mailer-contract.ts';

@@ -11,7 +11,7 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { mapBounded } from '../../../node/platform/concurrency.ts';
 import { silentLog } from '../../../node/platform/log.ts';
 import { createDiskSource, type DiskSourceOptions } from '../../../node/recordings/disk-source.ts';
@@ -65,6 +65,9 @@ async function findOne(made: Awaited<ReturnType<typeof tree>>): Promise<Recordin
 async function openOne(made: Awaited<ReturnType<typeof tree>>): Promise<OpenedRecording> {
   const opened = await made.source.open(await findOne(made), signal);
   if (typeof opened === 'string') throw new Error(opened);
+  onTestFinished(() => {
+    opened.stream.destroy();
+  });
   return opened;
 }
 

@@ -14,7 +14,7 @@ describe('what suites on real servers need', () => {
   test('is declared by each of them, and none takes `test` from elsewhere', async () => {
     for (const file of declaredNeeds(REAL).keys()) {
       const source = await readFile(join(REAL, file), 'utf8');
-      expect(source, file).toMatch(/\bneeds\('/);
+      expect(source, file).toMatch(/\bneeds\(/);
       expect(source, file).not.toMatch(/import \{[^}]*\b(test|it|describe)\b[^}]*\} from 'vitest'/);
     }
   });

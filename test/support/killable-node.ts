@@ -1,0 +1,140 @@
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { Socket } from 'node:net';
+import { basename, dirname } from 'node:path';
+import { Transform } from 'node:stream';
+import { parseArgs } from 'node:util';
+import { type Adapters, createAdapters } from '../../node/adapters.ts';
+import { loadConfig } from '../../node/config.ts';
+import { createNode } from '../../node/node.ts';
+import { systemClock } from '../../node/platform/clock.ts';
+import { createLog } from '../../node/platform/log.ts';
+
+/**
+ * A node that kills itself with SIGKILL the first time it comes to the moment that KILL_AT names; without KILL_AT it
+ * is a node as any other. Moments:
+ *
+ *   STEP intent | STEP done              the word of a step is on disk
+ *   before rename DIR | after rename DIR a file is moved, or renamed from its temporary name, into this directory
+ *   before line KIND | after line KIND   a line is appended to the ledger (`entry`) or the audit log (its event)
+ *   dot KIND | sent KIND                 the final dot of a mail has been written; the server has answered it
+ *   find                                 a claimed job begins to search
+ *   half zip | put zip                   half of a ZIP has been read by the publisher; it has been published
+ *   before seen | after seen             accepted mails are marked as read
+ */
+const killAt = process.env['KILL_AT'];
+/** How much of a ZIP is "half": more than one part of an upload to S3. */
+const HALF_ZIP_BYTES = 6_000_000;
+
+function at(moment: string): void {
+  if (moment === killAt) process.kill(process.pid, 'SIGKILL');
+}
+
+/** Watches what the node does to its files; works on what was imported by name, too. */
+function watchFiles(): void {
+  const { promises } = fs;
+  const { rename, open } = promises;
+  promises.rename = async (from, to) => {
+    const directory = basename(dirname(String(to)));
+    at(`before rename ${directory}`);
+    await rename(from, to);
+    at(`after rename ${directory}`);
+  };
+  promises.open = async (...args) => {
+    const file = await open(...args);
+    const appendFile = file.appendFile.bind(file);
+    file.appendFile = async (data, options) => {
+      const { kind, event } = JSON.parse(String(data)) as { kind?: string; event?: string };
+      at(`before line ${kind ?? event}`);
+      await appendFile(data, options);
+      at(`after line ${kind ?? event}`);
+    };
+    return file;
+  };
+  syncBuiltinESMExports();
+}
+
+/** Watches for the final dot of the mail that is being sent; the chunk is in the kernel's hands when it is seen. */
+function watchDots(kind: () => string): void {
+  // eslint-disable-next-line typescript/unbound-method
+  const { write } = Socket.prototype;
+  Socket.prototype.write = function (this: Socket, ...args: Parameters<typeof write>) {
+    const taken = write.apply(this, args);
+    const [chunk] = args;
+    if (/(^|\n)\.\r\n$/.test(Buffer.from(chunk).toString('latin1').slice(-4))) at(`dot ${kind()}`);
+    return taken;
+  } as typeof write;
+}
+
+/** The adapters of the configuration, each watched at what it does to the world. */
+function watched(adapters: Adapters): Adapters {
+  const { mailbox, mailer, publisher } = adapters;
+  let sending = '';
+  watchDots(() => sending);
+  return {
+    ...adapters,
+    mailbox: {
+      open: async (signal) => {
+        const session = await mailbox.open(signal);
+        const markAccepted = async (uids: readonly number[]): Promise<void> => {
+          at('before seen');
+          await session.markAccepted(uids);
+          at('after seen');
+        };
+        return { ...session, markAccepted };
+      },
+    },
+    mailer: {
+      ...mailer,
+      send: async (mail, signal) => {
+        sending = /\.([a-z]+)\.\d+@/.exec(mail.messageId)?.[1] ?? '';
+        const answer = await mailer.send(mail, signal);
+        at(`sent ${sending}`);
+        return answer;
+      },
+    },
+    publisher: {
+      ...publisher,
+      put: async (object, body, signal) => {
+        if (object.contentType !== 'application/zip') return publisher.put(object, body, signal);
+        let bytes = 0;
+        const count = new Transform({
+          transform: (chunk: Buffer, _encoding, done) => {
+            bytes += chunk.length;
+            if (bytes > HALF_ZIP_BYTES) at('half zip');
+            done(null, chunk);
+          },
+        });
+        body.on('error', (error) => count.destroy(error));
+        const size = await publisher.put(object, body.pipe(count), signal);
+        at('put zip');
+        return size;
+      },
+    },
+    sources: new Map(
+      [...adapters.sources].map(([name, source]) => {
+        const find: typeof source.find = (...args) => {
+          at('find');
+          return source.find(...args);
+        };
+        return [name, { ...source, find }] as const;
+      }),
+    ),
+  };
+}
+
+process.umask(0o077);
+const { values } = parseArgs({ options: { config: { type: 'string', default: '' } } });
+const { config, warnings } = await loadConfig({ file: values.config, env: process.env });
+const write = (line: string): unknown => process.stdout.write(line);
+const log = createLog({ level: config.logLevel, style: 'terminal', write });
+if (killAt !== undefined) watchFiles();
+const adapters = await createAdapters(config, systemClock, log);
+const node = await createNode(config, {
+  log,
+  warnings,
+  adapters: killAt === undefined ? adapters : watched(adapters),
+  observeStep: (_job, step, word) => at(`${step} ${word}`),
+});
+process.once('SIGTERM', () => void node[Symbol.asyncDispose]());
+await node.start();
