@@ -41,13 +41,7 @@ export async function createAdapters(config: Config, clock: Clock, log: Log): Pr
   const imap = { ...mail, ...mail.auth, clock, log: log.with({ room: 'mail' }) };
   return {
     mailbox: createImapMailbox(imap),
-    sent:
-      mail.sentMailbox === 'none'
-        ? null
-        : createImapSentMail({
-            ...imap,
-            sentMailbox: mail.sentMailbox === 'auto' ? 'auto' : mail.sentMailbox.name,
-          }),
+    sent: mail.sentMailbox === 'none' ? null : createImapSentMail({ ...imap, sentMailbox: mail.sentMailbox }),
     mailer: createSmtpMailer({
       ...smtp,
       login: smtp.auth,

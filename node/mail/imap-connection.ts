@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { ImapFlow, ImapFlowOptions } from 'imapflow';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
@@ -25,8 +24,8 @@ export interface ImapOptions {
   readonly port: number;
   /** `starttls` refuses to log in where the server does not offer it; `none` is for the loopback address. */
   readonly tls: 'tls' | 'starttls' | 'none';
-  /** Certificate authorities to trust instead of the system's. */
-  readonly caFile?: string | undefined;
+  /** Certificates to trust instead of the system's, as PEM text; null for the system's. */
+  readonly ca: string | null;
   readonly user: string;
   readonly password: string;
   readonly log: Log;
@@ -42,7 +41,7 @@ export interface ImapOptions {
 export async function connectImap(options: ImapOptions, signal: AbortSignal): Promise<ImapFlow> {
   signal.throwIfAborted();
   const { ImapFlow: Client } = await import('imapflow');
-  const client = new Client(await clientOptions(options));
+  const client = new Client(clientOptions(options));
   // Without a listener an 'error' would end the process; what it means is told by 'close' or the command in hand.
   client.on('error', (error: unknown) => {
     options.log.debug('IMAP connection error', { reason: messageOf(error) });
@@ -92,7 +91,7 @@ export function sequenceSet(uids: readonly number[]): string {
   return runs.map(([first, last]) => (first === last ? `${first}` : `${first}:${last}`)).join(',');
 }
 
-async function clientOptions(options: ImapOptions): Promise<ImapFlowOptions> {
+function clientOptions(options: ImapOptions): ImapFlowOptions {
   return {
     host: options.host,
     port: options.port,
@@ -100,7 +99,7 @@ async function clientOptions(options: ImapOptions): Promise<ImapFlowOptions> {
     ...(options.tls === 'tls' ? {} : { doSTARTTLS: options.tls === 'starttls' }),
     tls: {
       minVersion: 'TLSv1.2',
-      ...(options.caFile === undefined ? {} : { ca: await readAuthorities(options.caFile) }),
+      ...(options.ca === null ? {} : { ca: options.ca }),
     },
     auth: { user: options.user, pass: options.password },
     logger: false, // its lines would hold mail addresses and subjects
@@ -114,17 +113,6 @@ async function clientOptions(options: ImapOptions): Promise<ImapFlowOptions> {
     maxLiteralSize: MAX_LITERAL_BYTES,
     maxResponseSize: MAX_RESPONSE_BYTES,
   };
-}
-
-async function readAuthorities(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new AppError('mailbox.unavailable', `the CA file ${path} cannot be read: ${messageOf(error)}`, {
-      retriable: true,
-      cause: error,
-    });
-  }
 }
 
 function connectError(error: unknown, options: ImapOptions): AppError {

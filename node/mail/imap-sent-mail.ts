@@ -11,7 +11,7 @@ import type { SentMail } from './mailbox.ts';
 
 export interface ImapSentMailOptions extends ImapOptions {
   /** Name of the mailbox that holds what was sent; `auto` finds the one marked `\Sent` (RFC 6154). */
-  readonly sentMailbox: string;
+  readonly sentMailbox: 'auto' | { readonly name: string };
   /** A connection that was not used for so long is closed. */
   readonly idleMs?: number;
 }
@@ -75,7 +75,7 @@ async function examine(client: ImapFlow, options: ImapSentMailOptions): Promise<
     const path =
       options.sentMailbox === 'auto'
         ? (await client.list()).find((mailbox) => mailbox.specialUse === '\\Sent')?.path
-        : options.sentMailbox;
+        : options.sentMailbox.name;
     if (path !== undefined) {
       await client.mailboxOpen(path, { readOnly: true });
       return true;

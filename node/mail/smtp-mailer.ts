@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { SendMailOptions } from 'nodemailer';
 import type { Clock } from '../platform/clock.ts';
@@ -21,7 +20,8 @@ export interface SmtpMailerOptions {
   readonly port: number;
   /** `starttls` sends nothing where the server does not offer it; `none` is for the loopback address. */
   readonly tls: 'tls' | 'starttls' | 'none';
-  readonly caFile?: string | undefined;
+  /** Certificates to trust instead of the system's, as PEM text; null for the system's. */
+  readonly ca: string | null;
   /** Null where the server asks for no login. */
   readonly login: { readonly user: string; readonly password: string } | null;
   /** SMTP_FROM: sender address of every mail. */
@@ -82,7 +82,6 @@ export function createSmtpMailer(options: SmtpMailerOptions): Mailer {
 
 async function createPool(options: SmtpMailerOptions, progressOf: WeakMap<AbortSignal, Progress>) {
   const { createTransport } = await import('nodemailer');
-  const ca = options.caFile === undefined ? {} : { ca: await readFile(options.caFile) };
   const transport = createTransport({
     pool: true,
     host: options.host,
@@ -90,7 +89,7 @@ async function createPool(options: SmtpMailerOptions, progressOf: WeakMap<AbortS
     secure: options.tls === 'tls',
     requireTLS: options.tls === 'starttls',
     ignoreTLS: options.tls === 'none',
-    tls: { minVersion: 'TLSv1.2', ...ca },
+    tls: { minVersion: 'TLSv1.2', ...(options.ca === null ? {} : { ca: options.ca }) },
     ...(options.login === null ? {} : { auth: { user: options.login.user, pass: options.login.password } }),
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     greetingTimeout: CONNECTION_TIMEOUT_MS,

@@ -27,7 +27,7 @@ describe('ingest on Dovecot', () => {
       host: dovecot.host,
       port: dovecot.imapPort,
       tls: 'starttls',
-      caFile: dovecot.caFile,
+      ca: dovecot.ca,
       user,
       password: dovecot.password,
       mailbox: 'INBOX',

@@ -32,11 +32,11 @@ describe('mail on real servers', () => {
     host: servers.dovecot.host,
     port: servers.dovecot.imapPort,
     tls: 'starttls' as const,
-    caFile: servers.dovecot.caFile,
+    ca: servers.dovecot.ca,
     user,
     password: servers.dovecot.password,
     mailbox: 'INBOX',
-    sentMailbox: 'auto',
+    sentMailbox: 'auto' as const,
     log: silentLog,
     clock: systemClock,
   });
@@ -45,7 +45,7 @@ describe('mail on real servers', () => {
       host: servers.exim.host,
       port: servers.exim.smtpPort,
       tls: 'starttls',
-      caFile: servers.exim.caFile,
+      ca: servers.exim.ca,
       login: { user: 'node', password: servers.exim.password },
       from: 'node@example.test',
       nodeId: 'audio2',
@@ -107,7 +107,7 @@ describe('mail on real servers', () => {
   });
 
   test('trusts no certificate but those of its CA file', async () => {
-    const { caFile: _, ...untrusting } = imap(newUser());
+    const untrusting = { ...imap(newUser()), ca: null };
     expect(await createImapMailbox(untrusting).open(signal).catch(codeOf)).toBe('mailbox.unavailable');
   });
 
@@ -193,7 +193,9 @@ describe('mail on real servers', () => {
   });
 
   test('a mailbox of sent mails that is not there yet holds nothing', async () => {
-    await using sent = disposable(createImapSentMail({ ...imap(newUser()), sentMailbox: 'Enviados' }));
+    await using sent = disposable(
+      createImapSentMail({ ...imap(newUser()), sentMailbox: { name: 'Enviados' } }),
+    );
     expect(await sent.contains('<a@example.test>', signal)).toBe(false);
   });
 
@@ -233,7 +235,7 @@ describe('mail on real servers', () => {
   test('sends by TLS from the first byte, and nothing without the TLS it was told to use', async () => {
     await using tls = disposable(smtp({ tls: 'tls', port: servers.exim.smtpsPort }));
     expect(await tls.send(outgoing(), signal)).toMatch(/^250/);
-    await using untrusting = disposable(smtp({ caFile: undefined }));
+    await using untrusting = disposable(smtp({ ca: null }));
     expect(await untrusting.send(outgoing(), signal).catch(codeOf)).toBe('mail.unavailable');
   });
 });

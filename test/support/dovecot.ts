@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, chown, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rm, writeFile, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -17,7 +17,7 @@ export interface Dovecot extends AsyncDisposable {
   readonly imapsPort: number;
   readonly lmtpPort: number;
   /** Certificate of the server, and the authority to trust. */
-  readonly caFile: string;
+  readonly ca: string;
   /** Password of every user; a user is any address and exists from its first mail or login on. */
   readonly password: string;
   /** The server's log: logins, errors. */
@@ -62,7 +62,7 @@ export async function startDovecot(): Promise<Dovecot> {
     imapPort,
     imapsPort,
     lmtpPort,
-    caFile: certFile,
+    ca: await readFile(certFile, 'utf8'),
     password: 'secret',
     logFile: join(D, 'dovecot.log'),
     pid: child.process.pid ?? 0,

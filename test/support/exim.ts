@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, writeFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Account, serverAccount } from './account.ts';
 import { makeCertificate } from './certificate.ts';
@@ -12,7 +12,7 @@ export interface Exim extends AsyncDisposable {
   readonly smtpPort: number;
   /** TLS from the first byte. */
   readonly smtpsPort: number;
-  readonly caFile: string;
+  readonly ca: string;
   /** For AUTH; any user has it. */
   readonly password: string;
   readonly logFile: string;
@@ -50,7 +50,7 @@ export async function startExim(options: { lmtpPort: number }): Promise<Exim> {
     host: '127.0.0.1',
     smtpPort,
     smtpsPort,
-    caFile: certFile,
+    ca: await readFile(certFile, 'utf8'),
     password: 'secret',
     logFile: join(D, 'log', 'mainlog'),
     [Symbol.asyncDispose]: async () => {

@@ -94,9 +94,10 @@ export async function prepareNode(options: NodeOptions): Promise<NodeUnderTest> 
   };
 }
 
-/** Test runners set variables that are keys of ours (`MODE`). */
+/** Test runners set variables that are keys of ours (`MODE`). Compiled code is kept: nodes start many times. */
 function cleanEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {
-  return { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/', ...env };
+  const { PATH = '', HOME = '/' } = process.env;
+  return { PATH, HOME, NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/compiled'), ...env };
 }
 
 function settingsFor(

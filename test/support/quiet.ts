@@ -36,7 +36,8 @@ export async function settledJobs(
       const ended = (await jobsOf(node, 'completed', 'failed')).filter(
         ({ request }) => request.command === command,
       );
-      return ended.length >= count && (await jobsOf(node, 'pending', 'processing')).length === 0 && ended;
+      const open = await jobsOf(node, 'pending', 'processing');
+      return ended.length >= count && open.length === 0 ? ended : null;
     },
     timeoutMs,
   );

@@ -31,7 +31,8 @@ async function embedded() {
     user: 'node',
     password: 'secret',
     mailbox: 'INBOX',
-    sentMailbox: 'auto',
+    sentMailbox: 'auto' as const,
+    ca: null,
     log: silentLog,
     clock: systemClock,
   };

@@ -53,6 +53,7 @@ async function serverThat(
     host: '127.0.0.1',
     port,
     tls: 'none',
+    ca: null,
     login: null,
     from: 'node@example.test',
     nodeId: 'audio',
