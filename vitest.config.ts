@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config';
 import { pathWithDaemons } from './test/support/programs.ts';
 
-/** Files tested at a time. Suites on real servers start daemons: more is not what a small machine bears. */
-const WORKERS = 2;
+/** Files tested at a time, on a machine of two cores. Unit tests also wait for timers and the disk. */
+const UNIT_WORKERS = 3;
+/** Suites on real servers start daemons. */
+const REAL_WORKERS = 2;
 const REAL_TIMEOUT_MS = 90_000;
 const UNIT_TIMEOUT_MS = 15_000;
 
@@ -15,7 +17,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
-          maxWorkers: WORKERS,
+          maxWorkers: UNIT_WORKERS,
           testTimeout: UNIT_TIMEOUT_MS,
           hookTimeout: UNIT_TIMEOUT_MS,
           sequence: { groupOrder: 0 },
@@ -29,7 +31,7 @@ export default defineConfig({
           hookTimeout: REAL_TIMEOUT_MS,
           teardownTimeout: REAL_TIMEOUT_MS,
           env: { PATH: pathWithDaemons() },
-          maxWorkers: WORKERS,
+          maxWorkers: REAL_WORKERS,
           sequence: { groupOrder: 1 },
         },
       },

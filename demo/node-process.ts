@@ -43,9 +43,10 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
   await writeFile(join(directory, 'tokens.txt'), `${options.token}\n`, { mode: 0o600 });
   await writeFile(configFile, configuration(options, port, publicUrl), { mode: 0o600 });
 
-  const child = startChild(process.execPath, [join(ROOT, 'node/main.ts'), '--config', configFile], {
-    cwd: ROOT,
-  });
+  const args = [join(ROOT, 'node/main.ts'), '--config', configFile];
+  // The environment goes over the file, and this machine's may hold a MODE or an SMTP_SERVER of somebody else.
+  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], TMPDIR: process.env['TMPDIR'] };
+  const child = startChild(process.execPath, args, { cwd: ROOT, env });
   const ended = new Promise<never>((_, reject) => {
     child.process.once('close', (code, signal) =>
       reject(new Error(`the node ended (${signal ?? `exit ${code}`})`)),

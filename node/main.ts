@@ -41,7 +41,7 @@ async function main(): Promise<number> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopped.resolve(signal));
   await using node = await createNode(config, { log, warnings });
   await node.start();
-  log.info('stopping', { reason: await stopped.promise });
+  log.info('stopping', { reason: await Promise.race([stopped.promise, node.failed]) });
   return 0;
 }
 

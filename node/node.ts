@@ -20,6 +20,7 @@ import { runJanitor } from './janitor.ts';
 import { createAnswers } from './mail/answers.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
+import { systemRandom } from './platform/random.ts';
 import { createConfirmations } from './queue/confirmations.ts';
 import { createContextFactory } from './queue/context.ts';
 import { createDrops } from './queue/drops.ts';
@@ -50,6 +51,8 @@ export interface NodeDeps {
 export interface Node extends AsyncDisposable {
   /** Begins to work; resolves when it listens. Once. @throws AppError `control.in-use`, `listen.failed` */
   start(): Promise<void>;
+  /** Rejects where something ended that is to go on as long as the node does: a fault of ours, best met by a restart. */
+  readonly failed: Promise<never>;
 }
 
 /** What the parts of a node are made of. */
@@ -60,6 +63,7 @@ interface Base {
   readonly random: () => number;
   readonly observeStep: StepObserver;
   readonly warnings: readonly string[];
+  readonly fail: (error: unknown) => void;
   /** Closes what was opened, in the reverse order. */
   readonly closing: AsyncDisposableStack;
 }
@@ -74,12 +78,14 @@ type Doors = Awaited<ReturnType<typeof assembleDoors>>;
  */
 export async function createNode(config: Config, deps: NodeDeps): Promise<Node> {
   await using opening = new AsyncDisposableStack();
+  const failure = Promise.withResolvers<never>();
   const base: Base = {
     config,
     clock: systemClock,
-    random: Math.random,
+    random: systemRandom,
     observeStep: () => undefined,
     warnings: [],
+    fail: failure.reject,
     ...deps,
     closing: opening,
   };
@@ -92,6 +98,7 @@ export async function createNode(config: Config, deps: NodeDeps): Promise<Node> 
   const doors = await assembleDoors(base, stores, adapters, capabilities);
   const closing = opening.move();
   return {
+    failed: failure.promise,
     start: () => start({ ...base, closing }, stores, adapters, capabilities, queue, doors),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };
@@ -207,7 +214,7 @@ async function start(
     version: VERSION,
   });
   for (const lane of LANES) for (const job of stores.spool.open(lane)) confirmations.add(job);
-  worker.start();
+  worker.run().catch(base.fail);
   drops.start();
   const { spool } = stores;
   const { deliveries } = capabilities;
@@ -216,6 +223,6 @@ async function start(
     stopping.abort();
     await janitor;
   });
-  void ingest?.run(stopping.signal);
+  ingest?.run(stopping.signal).catch(base.fail);
   log.info('working', { node: config.nodeId, role: config.mode, version: VERSION });
 }

@@ -114,7 +114,7 @@ async function deliverOnce(
   const { signal, progress } = context;
   const perform = async (): Promise<true> => {
     const expiresAt = clock.now().add({ hours: linkHours });
-    await deliveries.begin(job.id, expiresAt);
+    await deliveries.begin(job.id, expiresAt, signal);
     const input = { source, publisher, job: job.id, recordings, expiresAt, signal, progress };
     const delivery = await deliver(input);
     const delivered = delivery.items.flatMap(({ key, recording }) =>

@@ -1,4 +1,4 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { access, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { sha256Schema } from '../../protocol/job.ts';
@@ -27,8 +27,11 @@ type DeliveryRecord = z.infer<typeof recordSchema>;
 
 /** What has been delivered and until when: a durable record a job. */
 export interface DeliveryStore {
-  /** To be called before anything of a job is published, so that what a crash leaves behind is removed in time. */
-  begin(job: string, expiresAt: Temporal.Instant): Promise<void>;
+  /**
+   * To be called before anything of a job is published, so that what a crash leaves behind is removed in time; what
+   * an earlier attempt left behind is removed now. @throws what `Publisher.removeJob` throws
+   */
+  begin(job: string, expiresAt: Temporal.Instant, signal: AbortSignal): Promise<void>;
   /** Keeps a complete delivery. */
   save(delivery: Delivery): Promise<void>;
   /** The complete delivery of a job; null where there is none, or its record cannot be understood (logged). */
@@ -73,7 +76,10 @@ export function createDeliveryStore({ directory, publisher, log }: DeliveryStore
   }
 
   return {
-    begin: (job, expiresAt) => write(job, expiresAt.toString(), null),
+    begin: async (job, expiresAt, signal) => {
+      if (await isThere(pathOf(job))) await publisher.removeJob(job, signal);
+      await write(job, expiresAt.toString(), null);
+    },
     save: (delivery) => write(delivery.job, delivery.expiresAt, delivery),
     read,
     alreadyDelivered: async (job, signal) => {
@@ -88,6 +94,16 @@ export function createDeliveryStore({ directory, publisher, log }: DeliveryStore
     },
     sweepExpired: (now, signal) => sweep(directory, publisher, log, now, signal),
   };
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
 }
 
 /** Null where there is none. @throws AppError `delivery.broken-record` */

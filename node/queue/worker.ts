@@ -159,8 +159,10 @@ export function createWorker(options: WorkerOptions) {
   }
 
   return {
-    start: (): void => {
+    /** Works until `stop`. */
+    run: async (): Promise<void> => {
       lanes = Promise.all([...wakes].map(([lane, wake]) => workLane(lane, wake)));
+      await lanes;
     },
     /** Says that a lane has something to do. */
     kick: (lane: Lane): void => wakes.get(lane)?.wake(),

@@ -11,7 +11,7 @@ export interface DayRange {
 }
 
 /** What the names on the way down have said of the date so far: nothing, `YYYY`, or `YYYY-MM`. */
-export type DatePath = '' | string;
+export type DatePath = string;
 
 /** The days that can hold what a query asks for. */
 export function dayRangeOf(query: Pick<RecordingQuery, 'start' | 'end'>): DayRange {

@@ -6,7 +6,15 @@ import { promisify } from 'node:util';
 import { once } from 'node:events';
 import { type Account, serverAccount } from './account.ts';
 import { makeCertificate } from './certificate.ts';
-import { eventually, freePort, portReady, startChild, temporaryDirectory } from './process.ts';
+import {
+  type Child,
+  eventually,
+  freePort,
+  portFree,
+  portReady,
+  startChild,
+  temporaryDirectory,
+} from './process.ts';
 
 const run = promisify(execFile);
 
@@ -24,6 +32,10 @@ export interface Dovecot extends AsyncDisposable {
   readonly logFile: string;
   /** Process id of the master process. */
   readonly pid: number;
+  /** Ends it; mailboxes stay. Resolves when its ports are free. */
+  stop(): Promise<void>;
+  /** Starts it again on the same ports, after `stop`. */
+  start(): Promise<void>;
   /** Delivers a raw mail by LMTP; resolves when it lies in the mailbox. */
   deliver(user: string, raw: string | Buffer): Promise<void>;
   /** Delivers many over one connection. */
@@ -51,10 +63,14 @@ export async function startDovecot(): Promise<Dovecot> {
   }
   const config = join(D, 'dovecot.conf');
   await writeFile(config, configuration(D, account, { imapPort, imapsPort, lmtpPort, certFile, keyFile }));
-  const child = startChild('dovecot', ['-F', '-c', config]);
-  await Promise.all([imapPort, imapsPort, lmtpPort].map(portReady)).catch((error: unknown) => {
-    throw new Error(`Dovecot did not start: ${child.output()}`, { cause: error });
-  });
+  const launch = async (): Promise<Child> => {
+    const launched = startChild('dovecot', ['-F', '-c', config]);
+    await Promise.all([imapPort, imapsPort, lmtpPort].map(portReady)).catch((error: unknown) => {
+      throw new Error(`Dovecot did not start: ${launched.output()}`, { cause: error });
+    });
+    return launched;
+  };
+  let child = await launch();
   const doveadm = async (...args: string[]): Promise<string> =>
     (await run('doveadm', ['-c', config, ...args])).stdout;
   return {
@@ -65,7 +81,17 @@ export async function startDovecot(): Promise<Dovecot> {
     ca: await readFile(certFile, 'utf8'),
     password: 'secret',
     logFile: join(D, 'dovecot.log'),
-    pid: child.process.pid ?? 0,
+    get pid() {
+      return child.process.pid ?? 0;
+    },
+    stop: async () => {
+      await child.end();
+      // Its login processes keep the ports for about a second.
+      await Promise.all([imapPort, imapsPort, lmtpPort].map(portFree));
+    },
+    start: async () => {
+      child = await launch();
+    },
     deliver: (user, raw) => deliverByLmtp(lmtpPort, user, [raw]),
     fill: (user, mails) => deliverByLmtp(lmtpPort, user, mails),
     kick: async (user) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Account, serverAccount } from './account.ts';
 import { makeCertificate } from './certificate.ts';
 import { type Dovecot, startDovecot } from './dovecot.ts';
-import { freePort, portReady, startChild, temporaryDirectory } from './process.ts';
+import { type Child, freePort, portFree, portReady, startChild, temporaryDirectory } from './process.ts';
 
 /** An Exim of our own: takes mail for `example.test`, hands it to Dovecot by LMTP. */
 export interface Exim extends AsyncDisposable {
@@ -16,6 +16,10 @@ export interface Exim extends AsyncDisposable {
   /** For AUTH; any user has it. */
   readonly password: string;
   readonly logFile: string;
+  /** Ends it; what it has not delivered yet stays in its spool. */
+  stop(): Promise<void>;
+  /** Starts it again on the same ports, after `stop`. */
+  start(): Promise<void>;
 }
 
 /** Both mail servers, joined: what is sent by SMTP arrives in the mailboxes. */
@@ -42,10 +46,14 @@ export async function startExim(options: { lmtpPort: number }): Promise<Exim> {
   }
   const config = join(D, 'exim.conf');
   await writeFile(config, configuration(D, account, { ...options, smtpPort, smtpsPort, certFile, keyFile }));
-  const child = startChild('exim4', ['-C', config, '-bdf', '-q2s']);
-  await Promise.all([smtpPort, smtpsPort].map(portReady)).catch((error: unknown) => {
-    throw new Error(`Exim did not start: ${child.output()}`, { cause: error });
-  });
+  const launch = async (): Promise<Child> => {
+    const launched = startChild('exim4', ['-C', config, '-bdf', '-q2s']);
+    await Promise.all([smtpPort, smtpsPort].map(portReady)).catch((error: unknown) => {
+      throw new Error(`Exim did not start: ${launched.output()}`, { cause: error });
+    });
+    return launched;
+  };
+  let child = await launch();
   return {
     host: '127.0.0.1',
     smtpPort,
@@ -53,6 +61,13 @@ export async function startExim(options: { lmtpPort: number }): Promise<Exim> {
     ca: await readFile(certFile, 'utf8'),
     password: 'secret',
     logFile: join(D, 'log', 'mainlog'),
+    stop: async () => {
+      await child.end();
+      await Promise.all([smtpPort, smtpsPort].map(portFree));
+    },
+    start: async () => {
+      child = await launch();
+    },
     [Symbol.asyncDispose]: async () => {
       await child.end('SIGTERM');
       await directory[Symbol.asyncDispose]();

@@ -23,8 +23,8 @@ import { createLog } from '../../node/platform/log.ts';
  *   before seen | after seen             accepted mails are marked as read
  */
 const killAt = process.env['KILL_AT'];
-/** How much of a ZIP is "half": more than one part of an upload to S3. */
-const HALF_ZIP_BYTES = 6_000_000;
+/** How much of a ZIP is "half": S3 has taken one part of the upload when so much has been read. */
+const HALF_ZIP_BYTES = 12_000_000;
 
 function at(moment: string): void {
   if (moment === killAt) process.kill(process.pid, 'SIGKILL');

@@ -54,6 +54,16 @@ export async function portReady(port: number): Promise<void> {
   });
 }
 
+/** Resolves once nothing listens on the port any more. */
+export async function portFree(port: number): Promise<void> {
+  await eventually(`port ${port} to be free`, async () => {
+    const server = createServer().listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    server.close();
+    return true;
+  });
+}
+
 /** A temporary directory that is removed with all it holds when the value is disposed of. */
 export async function temporaryDirectory(): Promise<{ path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), 'parelha-'));
@@ -73,6 +83,12 @@ export interface Child extends AsyncDisposable {
   end(signal?: NodeJS.Signals): Promise<void>;
 }
 
+/** What is killed when this process ends, however it ends. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** Starts a program; its output is kept for messages of failure. It is killed when the test process ends. */
 export function startChild(command: string, args: readonly string[], options: SpawnOptions = {}): Child {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
@@ -83,10 +99,7 @@ export function startChild(command: string, args: readonly string[], options: Sp
   child.stdout?.on('data', keep);
   child.stderr?.on('data', keep);
   child.on('error', (error) => keep(Buffer.from(`${error}\n`)));
-  const killAtExit = (): void => {
-    child.kill('SIGKILL');
-  };
-  process.once('exit', killAtExit);
+  running.add(child);
   const gone = new Promise<void>((resolve) => {
     child.once('close', () => resolve());
     child.once('error', () => resolve());
@@ -94,7 +107,7 @@ export function startChild(command: string, args: readonly string[], options: Sp
   const end = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal);
     await gone;
-    process.off('exit', killAtExit);
+    running.delete(child);
   };
   return { process: child, output: () => output, end, [Symbol.asyncDispose]: () => end('SIGKILL') };
 }

@@ -3,6 +3,9 @@ import { runTasks, type Task, type TaskResult } from './tasks.ts';
 /** As many as the smallest machine in use has cores; the linter and the compiler use both by themselves. */
 const AT_ONCE = 2;
 
+/** Name of the check that runs them. */
+export const UNIT_TESTS = 'unit tests';
+
 export interface CheckOptions {
   /** Formats instead of complaining about the format. */
   readonly fix: boolean;
@@ -19,7 +22,7 @@ function checks({ fix, unitReport }: CheckOptions): Task[] {
   return [
     // The longest first, so that nothing waits for it at the end.
     {
-      name: 'unit tests',
+      name: UNIT_TESTS,
       program: 'vitest',
       args: [
         'run',

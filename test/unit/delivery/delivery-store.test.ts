@@ -60,7 +60,7 @@ describe('the records of deliveries', () => {
   test('tell after a crash whether all was delivered', async () => {
     await using made = await setup();
     const delivery = await deliveryOf(made);
-    await made.store.begin(JOB, made.clock.now().add({ hours: 24 }));
+    await made.store.begin(JOB, made.clock.now().add({ hours: 24 }), signal);
     expect(await made.store.alreadyDelivered(JOB, signal)).toBeNull();
     await made.store.save(delivery);
     expect(await made.store.alreadyDelivered(JOB, signal)).toEqual(delivery);
@@ -106,10 +106,20 @@ describe('the sweep', () => {
   test('removes what an attempt published that never was completed', async () => {
     await using made = await setup();
     await deliveryOf(made);
-    await made.store.begin(JOB, made.clock.now().add({ hours: 1 }));
+    await made.store.begin(JOB, made.clock.now().add({ hours: 1 }), signal);
     made.clock.advance({ hours: 1 });
     expect(await made.store.sweepExpired(made.clock.now(), signal)).toBe('removed 1 expired delivery');
     expect(made.publisher.objects.size).toBe(0);
+  });
+
+  test('removes what an attempt that broke off left behind when the next one begins', async () => {
+    await using made = await setup();
+    const expiresAt = made.clock.now().add({ hours: 1 });
+    await made.store.begin(JOB, expiresAt, signal);
+    await deliveryOf(made, JOB, 1);
+    await deliveryOf(made, OTHER_JOB, 1);
+    await made.store.begin(JOB, expiresAt, signal);
+    expect([...made.publisher.objects.keys()]).toEqual([`${OTHER_JOB}/g.zip`]);
   });
 
   test('has nothing to do where nothing was ever delivered', async () => {

@@ -22,6 +22,7 @@ let cleanUp: AsyncDisposable;
 let clock: FixedClock;
 let spool: Spool;
 let worker: Worker;
+let running: Promise<void>;
 let confirmations: Confirmations;
 let script: Script;
 let failures: string[];
@@ -76,12 +77,13 @@ beforeEach(async () => {
     },
   });
   spool.onAccepted(confirmations.add);
-  worker.start();
+  running = worker.run();
 });
 
 afterEach(async () => {
   await confirmations.stop();
   await worker.stop();
+  await running;
   spool.close();
   await cleanUp[Symbol.asyncDispose]();
 });
