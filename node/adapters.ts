@@ -3,7 +3,6 @@ import type { SourceName } from '../protocol/job.ts';
 import type { Config } from './config.ts';
 import type { Publisher } from './delivery/publisher.ts';
 import { createS3Publisher } from './delivery/s3-publisher.ts';
-import { loadLinkKey } from './delivery/signed-link.ts';
 import { createWebPublisher } from './delivery/web-publisher.ts';
 import { createImapMailbox } from './mail/imap-mailbox.ts';
 import { createImapSentMail } from './mail/imap-sent-mail.ts';
@@ -12,6 +11,7 @@ import type { Mailer } from './mail/mailer.ts';
 import { createSmtpMailer } from './mail/smtp-mailer.ts';
 import type { Clock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
+import { loadSecretKey } from './platform/secret-key.ts';
 import { createDiskSource } from './recordings/disk-source.ts';
 import type { RecordingSource } from './recordings/source.ts';
 
@@ -79,6 +79,6 @@ async function createPublisher(
     return createS3Publisher({ ...publish.s3, prefix: publish.s3.publishPrefix, nodeId, clock });
   }
   const whole = { ...config, publish, nodeId, stateDir };
-  const linkKey = await loadLinkKey(linkKeyPath(whole));
+  const linkKey = await loadSecretKey(linkKeyPath(whole));
   return createWebPublisher({ root: webRoot(whole), nodeId, publicUrl: publish.publicUrl, linkKey });
 }

@@ -20,7 +20,8 @@ process.umask(0o077);
 
 /** Runs a node until it is told to stop; gives the exit code. */
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { config: { type: 'string' }, help: { type: 'boolean' } } });
+  const values = readArguments();
+  if (values === null) return EXIT_USAGE;
   if (values.help === true) {
     process.stdout.write(USAGE);
     return 0;
@@ -45,11 +46,20 @@ async function main(): Promise<number> {
   return 0;
 }
 
+/** The command line; null where it is none of ours, which has then been said. */
+function readArguments(): { config?: string; help?: boolean } | null {
+  try {
+    return parseArgs({ options: { config: { type: 'string' }, help: { type: 'boolean' } } }).values;
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n\n${USAGE}`);
+    return null;
+  }
+}
+
 try {
   process.exitCode = await main();
 } catch (error) {
   process.stderr.write(`${error instanceof AppError ? error.message : (error as Error).stack}\n`);
-  if (error instanceof TypeError && 'code' in error) process.stderr.write(`${messageOf(error)}\n\n${USAGE}`);
   process.exitCode =
     error instanceof AppError && error.code.startsWith('config.') ? EXIT_CONFIG : EXIT_SOFTWARE;
 }

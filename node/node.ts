@@ -4,7 +4,8 @@ import type { Lane } from '../protocol/job.ts';
 import { createAccess } from './access/access.ts';
 import { openDoorTokens } from './access/door-token.ts';
 import { createWhitelist } from './access/whitelist.ts';
-import { type Adapters, createAdapters } from './adapters.ts';
+import { type Adapters, createAdapters, webRoot } from './adapters.ts';
+import { noticeJob } from './commands/answer-jobs.ts';
 import { createFailure, failureJob } from './commands/failure.ts';
 import { createNotice } from './commands/notice.ts';
 import { createRamaisGrammar } from './commands/ramais-grammar.ts';
@@ -111,7 +112,12 @@ function assembleCapabilities({ config, clock, log }: Base, { audit }: Stores, a
   const { adminEmail, requireToken: tokenRequired } = access;
   const { mailer, sent, sources, publisher } = adapters;
   const directory = join(stateDir, 'deliveries');
-  const deliveries = createDeliveryStore({ directory, publisher, log: log.with({ room: 'delivery' }) });
+  const deliveries = createDeliveryStore({
+    directory,
+    publisher,
+    webRoot: webRoot(config),
+    log: log.with({ room: 'delivery' }),
+  });
   const answers = createAnswers({ mailer, sent, audit, clock, adminEmail, from: smtp.from.address });
   const defaultSource = config.audiosFrom;
   const grammar = createRamaisGrammar({ ...limits, servers, defaultSource, timeZone, clock });
@@ -149,13 +155,12 @@ function assembleQueue(base: Base, { spool, audit }: Stores, { registry }: Capab
       const answer = internal ? null : failureJob(job, code);
       if (answer !== null) await spool.accept(answer);
     },
-    onSettled: ({ id, request, outcome }) =>
+    noteEnding: ({ id, request, outcome }) =>
       audit.record({ event: 'job.ended', job: id, command: request.command, outcome }),
   });
   spool.onAccepted(confirmations.add);
   closing.defer(async () => {
-    await confirmations.stop();
-    await worker.stop();
+    await Promise.all([confirmations.stop(), worker.stop()]);
   });
   return { confirmations, worker };
 }
@@ -213,6 +218,9 @@ async function start(
     lanes: LANES,
     version: VERSION,
   });
+  for (const { fileName, reason } of stores.spool.damaged) {
+    await stores.spool.accept(noticeJob('drop-set-aside', fileName, { file: fileName, reason }));
+  }
   for (const lane of LANES) for (const job of stores.spool.open(lane)) confirmations.add(job);
   worker.run().catch(base.fail);
   drops.start();

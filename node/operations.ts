@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import type { Job, Lane, SourceName } from '../protocol/job.ts';
+import { type Job, type Lane, MAX_SUBJECT_LENGTH, type SourceName } from '../protocol/job.ts';
+import type { AuditEvent } from './audit.ts';
 import type { Field } from './commands/command.ts';
 import type { RamaisGrammar, RamaisParams } from './commands/ramais-grammar.ts';
 import { recordingObject, zipObject } from './delivery/deliver.ts';
@@ -15,7 +16,6 @@ import type {
 } from './listeners/control-contract.ts';
 import { AppError } from './platform/errors.ts';
 import type { Spool } from './queue/spool.ts';
-import { JOB_STATES } from './queue/spool-store.ts';
 import type { Worker } from './queue/worker.ts';
 import type { RecordingSource } from './recordings/source.ts';
 import { faultSentence } from './replies/fault-sentences.ts';
@@ -33,14 +33,13 @@ export interface OperationsOptions {
   readonly about: () => Omit<NodeStatus, 'queue'>;
   /** Pauses or resumes the taking of mails; null on a node that does not read the mailbox. */
   readonly ingest: { pause(): void; resume(): void } | null;
-  /** Told of each job that an operator puts into the queue. */
-  readonly record: (event: string, job: string) => Promise<void>;
+  /** Puts what an operator has done into the audit log. */
+  readonly record: (event: AuditEvent) => Promise<void>;
 }
 
 /** What node-ctl can have a node do. */
 export function createOperations(options: OperationsOptions): NodeControl {
   const { spool, worker } = options;
-  const allIds = (): string[] => JOB_STATES.flatMap((state) => spool.ids(state));
 
   return {
     status: () => ({
@@ -52,18 +51,18 @@ export function createOperations(options: OperationsOptions): NodeControl {
           const processing = jobs.filter(({ id }) => spool.stateOf(id) === 'processing').length;
           return { lane, pending: jobs.length - processing, processing };
         }),
-        completed: spool.ids('completed').length,
-        failed: spool.ids('failed').length,
+        completed: spool.count('completed'),
+        failed: spool.count('failed'),
       },
     }),
     jobs: async ({ state, limit }) => {
-      const ids = state === null ? allIds().toSorted(newestFirst(spool)) : spool.ids(state).toReversed();
+      const ids = spool.ids(state).toReversed();
       const jobs = await Promise.all(ids.slice(0, limit).map((id) => readJob(spool, id)));
       return { jobs: jobs.map((job) => summaryOf(options, job)), total: ids.length };
     },
-    job: async ({ id }) => viewOf(options, await readJob(spool, idByPrefix(allIds(), id))),
+    job: async ({ id }) => viewOf(options, await readJob(spool, idByPrefix(spool.ids(null), id))),
     retry: async ({ id: prefix }) => {
-      const id = idByPrefix(allIds(), prefix);
+      const id = idByPrefix(spool.ids(null), prefix);
       const state = spool.stateOf(id);
       if (state === 'failed') await spool.reopen(id);
       else if (state === 'pending') await spool.hurry(id);
@@ -73,18 +72,18 @@ export function createOperations(options: OperationsOptions): NodeControl {
           `job ${id.slice(0, 8)} is ${state}: only a failed or waiting job can be retried`,
         );
       worker.kick((await readJob(spool, id)).lane);
-      await options.record('job.retried', id);
+      await options.record({ event: 'job.retried', job: id });
       return { id, message: `job ${id.slice(0, 8)} is tried again` };
     },
     cancel: async ({ id: prefix }) => {
-      const id = idByPrefix(allIds(), prefix);
+      const id = idByPrefix(spool.ids(null), prefix);
       const state = spool.stateOf(id);
       if (state !== 'pending' && state !== 'processing') {
         throw new AppError('job.wrong-state', `job ${id.slice(0, 8)} has ended already`);
       }
       await worker.cancel(id);
-      await options.record('job.cancelled', id);
-      return { id, message: `job ${id.slice(0, 8)} is being cancelled; its requester is told` };
+      await options.record({ event: 'job.cancelled', job: id });
+      return { id, message: `job ${id.slice(0, 8)} is being cancelled; its requester, if any, is told` };
     },
     pause: ({ what }) => {
       if (what === 'queue') worker.pause();
@@ -115,12 +114,12 @@ export function createOperations(options: OperationsOptions): NodeControl {
           command: 'RAMAIS',
           params: { ...ramais },
           requester: params.email?.toLowerCase() ?? null,
-          subject: options.grammar.subjectOf(ramais),
+          subject: options.grammar.subjectOf(ramais).slice(0, MAX_SUBJECT_LENGTH),
           messageId: null,
           references: [],
         },
       });
-      await options.record('request.accepted', id);
+      await options.record({ event: 'request.accepted', job: id, params: ramais, requester: params.email });
       return { jobId: id, message: `job ${id.slice(0, 8)} is in the queue` };
     },
   };
@@ -133,11 +132,6 @@ function ingestOf({ ingest }: OperationsOptions): { pause(): void; resume(): voi
     'this node does not read the mailbox (MODE=slave): there is nothing to pause',
   );
 }
-
-const newestFirst =
-  (spool: Spool) =>
-  (a: string, b: string): number =>
-    spool.sequenceOf(b) - spool.sequenceOf(a);
 
 async function readJob(spool: Spool, id: string): Promise<Job> {
   const job = await spool.read(id);

@@ -5,7 +5,9 @@ import type { Config } from './config.ts';
 import { openLedger } from './ingest/ledger.ts';
 import type { Clock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
+import { loadSecretKey } from './platform/secret-key.ts';
 import { createSetAside } from './platform/set-aside.ts';
+import { ownDirectory } from './queue/owner.ts';
 import { openSpool } from './queue/spool.ts';
 
 export type Stores = Awaited<ReturnType<typeof openStores>>;
@@ -14,6 +16,9 @@ export type Stores = Awaited<ReturnType<typeof openStores>>;
 export async function openStores(config: Config, clock: Clock, log: Log, closing: AsyncDisposableStack) {
   const { stateDir, nodeId, queueDir } = config;
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  // First of all: what is opened below mends what a crash left, and must not find it in another's hands.
+  const owner = ownDirectory(join(stateDir, 'owner.lock'));
+  closing.defer(() => owner[Symbol.dispose]());
   const audit = await openAudit(join(stateDir, 'audit'), nodeId, clock);
   const ledgerLog = log.with({ room: 'ledger' });
   const ledger = await openLedger({ path: join(stateDir, 'ledger.jsonl'), clock, log: ledgerLog });
@@ -26,6 +31,7 @@ export async function openStores(config: Config, clock: Clock, log: Log, closing
   const acceptedEarlier = ledger.find;
   const spool = await openSpool({
     directory: queueDir,
+    sealKey: await loadSecretKey(join(stateDir, 'spool.key')),
     nodeId,
     clock,
     log: spoolLog,

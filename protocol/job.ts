@@ -3,7 +3,8 @@ import * as z from 'zod';
 /** Version of the job document that this code writes; it reads this one only. */
 export const JOB_VERSION = 1;
 
-const MAX_SUBJECT_LENGTH = 1000;
+/** Of a subject as a job keeps it. */
+export const MAX_SUBJECT_LENGTH = 1000;
 const MAX_REFERENCES = 50;
 const MAX_ADDRESS_LENGTH = 320;
 const MAX_MESSAGE_ID_LENGTH = 998;
@@ -77,8 +78,14 @@ export const jobSchema = z.strictObject({
   source: sourceNameSchema.nullable(),
   /** Order in the lanes; grows with each acceptance on this node. */
   sequence: z.int().nonnegative(),
+  /** What goes with the request and is not its identity: why it is refused, what a notice tells. */
+  details: z.record(z.string(), z.json()),
   /** Attempts begun; counted on disk before the attempt runs. */
   attempts: z.int().nonnegative(),
+  /** Attempts that ended in an error of their own: what MAX_RETRIES counts. */
+  failures: z.int().nonnegative(),
+  /** Attempts that were put back for no fault of the job's: a mail server was away, the node stopped. */
+  interruptions: z.int().nonnegative(),
   /** Not to be tried before this instant; null for at once. */
   notBefore: z.string().nullable(),
   /** Why the last attempt did not succeed. */

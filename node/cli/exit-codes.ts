@@ -13,6 +13,8 @@ Exit codes:
 const REFUSED = new Set([
   'cli.usage',
   'request.invalid',
+  'recordings.too-many',
+  'recordings.not-served',
   'job.not-found',
   'job.ambiguous',
   'job.wrong-state',

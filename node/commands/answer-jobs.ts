@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { JobRequest } from '../../protocol/job.ts';
+import type { Job, JobRequest } from '../../protocol/job.ts';
 import type { Fault } from './command.ts';
 import type { NewJob } from '../queue/spool.ts';
 import type { NoticeKind } from '../replies/views.ts';
@@ -26,41 +26,32 @@ export interface Refusal {
   readonly limitBytes?: number;
 }
 
-/** The answer to a request that was refused, as a job: it survives a restart and is sent once like any other. */
+/**
+ * The answer to a request that was refused, as a job: it survives a restart and is sent once like any other. What is
+ * wrong goes with it as details: it may be seen differently when the same mail is judged again tomorrow.
+ */
 export function refusalJob(refusal: Refusal): NewJob {
-  const params = {
-    reason: refusal.reason,
-    faults: (refusal.faults ?? []).map(({ field, code, values }) => ({ field, code, values: { ...values } })),
-    corrected: refusal.corrected ?? null,
-    ...(refusal.limitBytes === undefined ? {} : { limitBytes: refusal.limitBytes }),
-  };
-  return answerJob(refusal.id, {
-    command: REFUSAL_COMMAND,
-    params,
-    requester: refusal.requester,
-    subject: refusal.subject,
-    messageId: refusal.messageId,
-    references: [...refusal.references],
-  });
+  const { reason, requester, subject, messageId } = refusal;
+  const faults = (refusal.faults ?? []).map(({ field, code, values }) => ({
+    field,
+    code,
+    values: { ...values },
+  }));
+  const { corrected = null, limitBytes = null } = refusal;
+  const references = [...refusal.references];
+  const request = { command: REFUSAL_COMMAND, params: { reason }, requester, subject, messageId, references };
+  return answerJob(refusal.id, request, { faults, corrected, limitBytes });
 }
 
-/**
- * A notice to the admin, as a job. The same kind about the same thing has the same id, so that it is told once;
- * `details` must therefore be the same each time, too.
- */
+/** A notice to the admin, as a job. The same kind about the same thing has the same id, so that it is told once. */
 export function noticeJob(
   kind: NoticeKind,
   about: string,
   details: Readonly<Record<string, string>>,
 ): NewJob {
-  return answerJob(idOf('notice', kind, about), {
-    command: NOTICE_COMMAND,
-    params: { kind, details: { ...details } },
-    requester: null,
-    subject: '',
-    messageId: null,
-    references: [],
-  });
+  const nobody = { requester: null, subject: '', messageId: null, references: [] };
+  const request = { command: NOTICE_COMMAND, params: { kind }, ...nobody };
+  return answerJob(idOf('notice', kind, about), request, { ...details });
 }
 
 /** SHA-256 of parts that cannot run into one another; names jobs that no single mail names. */
@@ -68,6 +59,6 @@ export function idOf(...parts: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
-function answerJob(id: string, request: JobRequest): NewJob {
-  return { id, request, door: 'mail', lane: 'replies', source: null };
+function answerJob(id: string, request: JobRequest, details: Job['details']): NewJob {
+  return { id, request, details, door: 'mail', lane: 'replies', source: null };
 }

@@ -8,10 +8,13 @@ import type { Command } from './command.ts';
 import { ramaisParamsSchema } from './ramais-grammar.ts';
 
 const paramsSchema = z.strictObject({
-  /** The job that was given up, its parameters where it was a RAMAIS, and why. */
+  /** The job that was given up. */
   failed: sha256Schema,
+});
+const detailsSchema = z.object({
+  /** Its parameters where it was a RAMAIS, and why it was given up. */
   ramais: ramaisParamsSchema.nullable(),
-  code: z.string().max(100),
+  code: z.string(),
   attempts: z.int().nonnegative(),
 });
 type FailureParams = z.infer<typeof paramsSchema>;
@@ -25,7 +28,8 @@ export function createFailure(answers: Answers): Command<FailureParams> {
     example: () => 'FALHA',
     parse: () => ({ ok: false, faults: [], corrected: '' }),
     route: () => ({ lane: 'replies', source: null }),
-    work: async (job, { failed, ramais, code, attempts }, context) => {
+    work: async (job, { failed }, context) => {
+      const { ramais, code, attempts } = detailsSchema.parse(job.details);
       const { subject, requester } = job.request;
       const request = ramais === null ? null : { ...ramais, subject, requester };
       const mail = failedMail({ request, subject, jobId: failed, code, attempts });
@@ -46,10 +50,7 @@ export function failureJob(job: Job, code: string): NewJob | null {
     door: job.door,
     lane: 'replies',
     source: null,
-    request: {
-      ...job.request,
-      command: 'FALHA',
-      params: { failed: job.id, ramais, code, attempts: job.attempts },
-    },
+    request: { ...job.request, command: 'FALHA', params: { failed: job.id } },
+    details: { ramais, code, attempts: job.attempts },
   };
 }

@@ -2,7 +2,8 @@ import * as z from 'zod';
 
 const MAX_FIELD_LENGTH = 1000;
 const MAX_CODE_LENGTH = 100;
-const MAX_VALUE_LENGTH = 4000;
+/** A list of all servers stands in one. */
+const MAX_VALUE_LENGTH = 50_000;
 
 /** A {@link Fault} as a stored document has it. */
 export const faultSchema = z.strictObject({

@@ -4,10 +4,6 @@ import type { Answers } from '../mail/answers.ts';
 import { NOTICE_DETAILS } from '../replies/catalogue.ts';
 import { noticeMail } from '../replies/notice.ts';
 import type { Command } from './command.ts';
-import { faultSchema } from './fault.ts';
-
-const MAX_DETAIL_LENGTH = 4000;
-const MAX_FAULTS = 100;
 
 const paramsSchema = z.strictObject({
   kind: z.enum([
@@ -21,9 +17,8 @@ const paramsSchema = z.strictObject({
     'disk-low',
     'other',
   ]),
-  details: z.record(z.string(), z.string().max(MAX_DETAIL_LENGTH)),
-  faults: z.array(faultSchema).max(MAX_FAULTS).default([]),
 });
+const detailsSchema = z.record(z.string(), z.string());
 type NoticeParams = z.infer<typeof paramsSchema>;
 
 export interface NoticeServices {
@@ -41,12 +36,12 @@ export function createNotice({ answers, nodeId, timeZone }: NoticeServices): Com
     example: () => NOTICE_COMMAND,
     parse: () => ({ ok: false, faults: [], corrected: '' }),
     route: () => ({ lane: 'replies', source: null }),
-    work: async (job, { kind, details, faults }, context) => {
-      const shown = Object.entries(details).map(
+    work: async (job, { kind }, context) => {
+      const shown = Object.entries(detailsSchema.parse(job.details)).map(
         ([key, value]) => [NOTICE_DETAILS[key] ?? key, value] as const,
       );
       const at = Temporal.Instant.from(job.acceptedAt);
-      const mail = noticeMail({ kind, nodeId, at, timeZone, details: shown, faults, note: null });
+      const mail = noticeMail({ kind, nodeId, at, timeZone, details: shown, faults: [], note: null });
       await answers.send(job, context, 'notice', mail, { toRequester: false });
       return { kind: 'done', summary: `told the admin: ${kind}` };
     },

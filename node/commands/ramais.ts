@@ -15,8 +15,11 @@ import type { CoverageView, JobView, RecordingView } from '../replies/views.ts';
 import type { Command, Ending, JobContext } from './command.ts';
 import type { RamaisGrammar, RamaisParams } from './ramais-grammar.ts';
 
-/** Deliveries of one job: another one each time its links have died before the mail could go out. */
-const MAX_DELIVERIES = 50;
+/** Deliveries of one job: another one each time its links have grown too old before the mail could go out. */
+const MAX_DELIVERIES = 100;
+/** The most that PROCESSING_TIMEOUT can be: no delivery goes on longer. */
+const MAX_WORK_HOURS = 24;
+const MINUTES_PER_HOUR = 60;
 
 export interface RamaisServices {
   readonly grammar: RamaisGrammar;
@@ -28,7 +31,7 @@ export interface RamaisServices {
   readonly audit: Audit;
   readonly clock: Clock;
   readonly timeZone: string;
-  /** How long links open. */
+  /** How long links open, from when their delivery is complete. */
   readonly linkHours: number;
 }
 
@@ -99,8 +102,8 @@ async function work(
 }
 
 /**
- * Publishes what was found, once; what an earlier attempt has delivered stands, unless its links have died while the
- * mail waited. Null where nothing was found.
+ * Publishes what was found, once; what an earlier attempt has delivered stands, unless its links have lost half of
+ * their time while the mail waited. Null where nothing was found.
  */
 async function deliverOnce(
   services: RamaisServices,
@@ -113,29 +116,35 @@ async function deliverOnce(
   if (recordings.length === 0 && job.steps['deliver'] === undefined) return null;
   const { signal, progress } = context;
   const perform = async (): Promise<true> => {
-    const expiresAt = clock.now().add({ hours: linkHours });
-    await deliveries.begin(job.id, expiresAt, signal);
-    const input = { source, publisher, job: job.id, recordings, expiresAt, signal, progress };
-    const delivery = await deliver(input);
-    const delivered = delivery.items.flatMap(({ key, recording }) =>
+    // Until it is complete, it is kept for as long as it can take; then its links have their whole time.
+    const provisional = clock.now().add({ hours: MAX_WORK_HOURS + linkHours });
+    await deliveries.begin(job.id, provisional, signal);
+    const input = { source, publisher, job: job.id, recordings, expiresAt: provisional, signal, progress };
+    const delivered = await deliver(input);
+    const delivery = { ...delivered, expiresAt: clock.now().add({ hours: linkHours }).toString() };
+    const listed = delivery.items.flatMap(({ key, recording }) =>
       key === null ? [] : [{ key: recording.key, size: recording.sizeBytes }],
     );
-    await audit.record({ event: 'recordings.delivered', job: job.id, source: source.name, delivered });
+    const event = { event: 'recordings.delivered', job: job.id, source: source.name, delivered: listed };
+    await audit.record(event);
     await deliveries.save(delivery);
     return true;
   };
   const happened = async (): Promise<true | null> =>
     (await deliveries.alreadyDelivered(job.id, signal)) === null ? null : true;
+  // Once its mail has gone out, a delivery stands as long as its links do.
+  const mailed = job.steps['mail:result']?.doneAt != null;
+  const minutes = mailed ? 1 : (linkHours * MINUTES_PER_HOUR) / 2;
   for (let round = 1; round <= MAX_DELIVERIES; round += 1) {
     await context.step(round === 1 ? 'deliver' : `deliver:${round}`, { happened, perform });
     const delivery = await deliveries.read(job.id);
-    if (delivery !== null && isAlive(delivery, clock)) return delivery;
+    if (delivery !== null && lasts(delivery, clock.now().add({ minutes }))) return delivery;
   }
   throw new AppError('delivery.expired', 'the links died again and again before their mail could be sent');
 }
 
-function isAlive({ expiresAt }: Delivery, clock: Clock): boolean {
-  return Temporal.Instant.compare(Temporal.Instant.from(expiresAt), clock.now()) > 0;
+function lasts({ expiresAt }: Delivery, until: Temporal.Instant): boolean {
+  return Temporal.Instant.compare(Temporal.Instant.from(expiresAt), until) >= 0;
 }
 
 async function answerNothing(

@@ -6,13 +6,13 @@ import type { Command } from './command.ts';
 import { faultSchema } from './fault.ts';
 
 const MAX_FAULTS = 100;
-const MAX_CORRECTED_LENGTH = 2000;
-
 const paramsSchema = z.strictObject({
   reason: z.enum(['faults', 'too-large', 'token-missing', 'token-wrong']),
+});
+const detailsSchema = z.object({
   faults: z.array(faultSchema).max(MAX_FAULTS),
-  corrected: z.string().max(MAX_CORRECTED_LENGTH).nullable(),
-  limitBytes: z.int().positive().nullable().default(null),
+  corrected: z.string().nullable(),
+  limitBytes: z.int().positive().nullable(),
 });
 type RefusalParams = z.infer<typeof paramsSchema>;
 
@@ -34,8 +34,9 @@ export function createRefusal(services: RefusalServices): Command<RefusalParams>
     example: () => REFUSAL_COMMAND,
     parse: () => ({ ok: false, faults: [], corrected: '' }),
     route: () => ({ lane: 'replies', source: null }),
-    work: async (job, { reason, faults, corrected, limitBytes }, context) => {
+    work: async (job, { reason }, context) => {
       const { subject } = job.request;
+      const { faults, corrected, limitBytes } = detailsSchema.parse(job.details);
       if (reason === 'token-missing' || reason === 'token-wrong') {
         const why = reason === 'token-wrong' ? 'token-invalid' : reason;
         const mail = accessRefusalMail({ subject, reason: why, adminEmail });

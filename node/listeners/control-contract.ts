@@ -37,6 +37,7 @@ export const nodeStatusSchema = z.object({
       state: z.string(),
       paused: z.boolean(),
       lastMailAt: instant.nullable(),
+      /** With its time, and since when it is over. */
       lastError: z.string().nullable(),
     })
     .nullable(),

@@ -31,6 +31,8 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   'spool.conflict': 409,
   'control.too-large': 413,
   'spool.unwritable': 503,
+  'recordings.too-many': 422,
+  'recordings.not-served': 422,
   'recordings.unavailable': 503,
 };
 

@@ -8,6 +8,7 @@ import { type Disposition, verifyLink } from '../delivery/signed-link.ts';
 import type { Clock } from '../platform/clock.ts';
 import { codeOf, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
+import type { Readiness } from './health.ts';
 import { type PageName, page } from './public-pages.ts';
 import { parseRange } from './range.ts';
 
@@ -19,7 +20,7 @@ export interface PublicAppOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** For `/readyz`: whether the node works, and a sentence. Left out: always ready. */
-  readonly ready?: () => { readonly ready: boolean; readonly sentence: string };
+  readonly ready?: () => Promise<Readiness> | Readiness;
 }
 
 /** On every answer: nothing here is cached, framed, sniffed, scripted, or told to other sites. */
@@ -43,8 +44,8 @@ export function createPublicApp(options: PublicAppOptions): Hono {
     for (const [name, value] of Object.entries(HEADERS)) context.res.headers.set(name, value);
   });
   app.get('/healthz', (context) => context.text('ok'));
-  app.get('/readyz', (context) => {
-    const { ready, sentence } = options.ready?.() ?? { ready: true, sentence: 'ok' };
+  app.get('/readyz', async (context) => {
+    const { ready, sentence } = (await options.ready?.()) ?? { ready: true, sentence: 'ok' };
     return context.text(sentence, ready ? 200 : 503);
   });
   app.get('/d/:node/:job/:name', (context) => {

@@ -1,72 +1,128 @@
-import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readdir, rename, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { removeDurable, syncDirectory, writeDurable } from './durable.ts';
+import { randomUUID } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import { cp, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { isMissing, syncDirectory, writeDurable } from './durable.ts';
 import { codeOf } from './errors.ts';
 
 /** Set-aside things are for people to look at; past this the oldest make room. */
 const MAX_FILES = 500;
+const REASON = '.reason.txt';
 
 /** A place for what could not be taken, each file beside a `.reason.txt`. */
 export interface SetAside {
-  /** Moves a file there; gives its new path. */
+  /**
+   * Moves a file or directory there; gives its new path. From another file system files are copied; what is neither
+   * file nor directory is then removed, and its reason tells what it was.
+   */
   file(path: string, reason: string): Promise<string>;
   /** Stores bytes there under `name`; gives the path. */
   bytes(name: string, content: Uint8Array, reason: string): Promise<string>;
 }
 
 export function createSetAside(directory: string): SetAside {
-  async function make(): Promise<void> {
+  /** A new path for something called `name`. */
+  async function pathFor(name: string): Promise<string> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
+    return join(directory, safeName(name));
   }
 
   async function finish(path: string, reason: string): Promise<string> {
-    await writeDurable(`${path}.reason.txt`, `${reason}\n`);
+    await writeDurable(path + REASON, `${reason}\n`);
     await keepBounded(directory);
     return path;
   }
 
   return {
     file: async (path, reason) => {
-      await make();
-      const target = join(directory, safeName(path));
+      const target = await pathFor(basename(path));
+      let removed = '';
       try {
         await rename(path, target);
       } catch (error) {
         if (codeOf(error) !== 'EXDEV') throw error;
-        await copyFile(path, target);
-        await removeDurable(path);
+        removed = await moveAcross(path, target);
       }
       await syncDirectory(directory);
-      return finish(target, reason);
+      return finish(target, reason + removed);
     },
     bytes: async (name, content, reason) => {
-      await make();
-      const target = join(directory, safeName(name));
+      const target = await pathFor(name);
       await writeDurable(target, content);
       return finish(target, reason);
     },
   };
 }
 
-/** A name of ours for a name from outside: what is readable of it, and a digest so that two never meet. */
-function safeName(path: string): string {
-  const name = path.split('/').at(-1) ?? '';
+/** A name of ours for a name from outside: what is readable of it, after something random, so that two never meet. */
+function safeName(name: string): string {
   const readable = name
     .replaceAll(/[^A-Za-z0-9._-]+/g, '_')
     .replace(/^\.+/, '')
-    .slice(-80);
-  return `${createHash('sha256').update(path).digest('hex').slice(0, 8)}-${readable}`;
+    .slice(-80)
+    .replace(/\.reason\.txt$/, '_reason.txt');
+  return `${randomUUID().slice(0, 8)}-${readable}`;
 }
 
+/** Moves to another file system; says in words what was removed instead. Nothing but regular files is ever read. */
+async function moveAcross(path: string, target: string): Promise<string> {
+  const about = await lstat(path);
+  if (about.isFile()) {
+    await copyRegular(path, target);
+  } else if (about.isDirectory()) {
+    const isKept = (one: Stats): boolean => one.isFile() || one.isDirectory();
+    await cp(path, target, { recursive: true, filter: async (source) => isKept(await lstat(source)) });
+  }
+  await rm(path, { recursive: true });
+  if (about.isFile() || about.isDirectory()) return '';
+  return `; it was ${kindOf(about)} and has been removed`;
+}
+
+/** Opened without following or waiting, should it be exchanged for a link or a FIFO meanwhile. */
+async function copyRegular(path: string, target: string): Promise<void> {
+  await using from = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  if (!(await from.stat()).isFile()) throw new Error(`${path} is not a regular file any more`);
+  try {
+    await using to = await open(target, 'wx', 0o600);
+    for await (const chunk of from.createReadStream({ autoClose: false }))
+      await to.writeFile(chunk as Buffer);
+    await to.sync();
+  } catch (error) {
+    await rm(target, { force: true });
+    throw error;
+  }
+}
+
+function kindOf(about: Stats): string {
+  if (about.isSymbolicLink()) return 'a symbolic link';
+  if (about.isFIFO()) return 'a FIFO';
+  return about.isSocket() ? 'a socket' : 'a device';
+}
+
+/** Removes what was set aside first; its reason tells when that was. */
 async function keepBounded(directory: string): Promise<void> {
-  const names = (await readdir(directory)).filter((name) => !name.endsWith('.reason.txt'));
+  const all = (await readdir(directory)).filter((name) => !name.startsWith('.'));
+  const names = [
+    ...new Set(all.map((name) => (name.endsWith(REASON) ? name.slice(0, -REASON.length) : name))),
+  ];
   if (names.length <= MAX_FILES) return;
   const aged = await Promise.all(
-    names.map(async (name) => ({ name, mtimeMs: (await stat(join(directory, name))).mtimeMs })),
+    names.map(async (name) => ({ name, atMs: await setAsideAt(join(directory, name)) })),
   );
-  for (const { name } of aged.toSorted((a, b) => a.mtimeMs - b.mtimeMs).slice(0, names.length - MAX_FILES)) {
-    await removeDurable(join(directory, name));
-    await removeDurable(join(directory, `${name}.reason.txt`));
+  for (const { name } of aged.toSorted((a, b) => a.atMs - b.atMs).slice(0, names.length - MAX_FILES)) {
+    for (const path of [join(directory, name), join(directory, name + REASON)]) {
+      await rm(path, { recursive: true, force: true });
+    }
+  }
+  await syncDirectory(directory);
+}
+
+/** Milliseconds since 1970; now where it is being set aside and has no reason yet. */
+async function setAsideAt(path: string): Promise<number> {
+  try {
+    return (await lstat(path + REASON)).mtimeMs;
+  } catch (error) {
+    if (isMissing(error)) return Number.MAX_SAFE_INTEGER;
+    throw error;
   }
 }

@@ -1,11 +1,23 @@
-const BASE_MS = 5_000;
-const CAP_MS = 300_000;
+interface Backoff {
+  readonly baseMs: number;
+  readonly factor: number;
+}
+
+/** What waits for a server that takes our mail: asking costs little. */
+export const MAIL_BACKOFF: Backoff = { baseMs: 5_000, factor: 2 };
+/** What failed by itself: a disk, a bucket or a network gets some minutes before MAX_RETRIES is used up. */
+export const WORK_BACKOFF: Backoff = { baseMs: 20_000, factor: 6 };
+
+/** The longest wait between two tries, in milliseconds. */
+export const MAX_BACKOFF_MS = 300_000;
+const MAX_EXPONENT = 20;
 
 /**
- * Milliseconds to wait after the `attempt`th try (1 is the first): doubles from 5 s to 5 minutes, with "equal
- * jitter" (half fixed, half random) so that jobs that failed together do not come back together.
+ * Milliseconds to wait after the `attempt`th try (1 is the first), growing up to 5 minutes, with "equal jitter"
+ * (half fixed, half random) so that jobs that failed together do not come back together.
  */
-export function backoffMs(attempt: number, random: () => number): number {
-  const full = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(attempt - 1, 20));
+export function backoffMs(attempt: number, { baseMs, factor }: Backoff, random: () => number): number {
+  const exponent = Math.min(Math.max(attempt - 1, 0), MAX_EXPONENT);
+  const full = Math.min(MAX_BACKOFF_MS, baseMs * factor ** exponent);
   return Math.round(full / 2 + (full / 2) * random());
 }

@@ -3,7 +3,7 @@ import type { Command } from '../commands/command.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, codeOf, isRetriable, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
-import { backoffMs } from './backoff.ts';
+import { MAIL_BACKOFF, backoffMs } from './backoff.ts';
 import type { ContextFactory } from './context.ts';
 
 /** Confirmations on their way at once; the mailer has its own bound on connections. */
@@ -32,6 +32,8 @@ export function createConfirmations(options: ConfirmationOptions) {
   const waiting: { readonly job: Job; readonly attempt: number }[] = [];
   const untried = new Set<string>();
   const active = new Set<Promise<void>>();
+  /** Jobs that wait, are being tried, or wait for another try: none is tried twice at a time. */
+  const inHand = new Set<string>();
 
   function start(): void {
     while (active.size < MAX_AT_ONCE && !stopping.signal.aborted) {
@@ -46,25 +48,30 @@ export function createConfirmations(options: ConfirmationOptions) {
   }
 
   async function confirm(job: Job, attempt: number): Promise<void> {
-    if (options.openJob(job.id) === undefined) return tried(job);
+    if ((await tryOnce(job)) === 'again') again(job, attempt + 1);
+    else inHand.delete(job.id);
+    if (untried.delete(job.id)) options.onTried(job);
+  }
+
+  async function tryOnce(job: Job): Promise<'over' | 'again'> {
+    const hasEnded = (): boolean => options.openJob(job.id) === undefined; // its result says more
+    if (hasEnded()) return 'over';
     const command = options.command(job.request.command);
     try {
-      await command?.confirm?.(
-        job,
-        command.schema.parse(job.request.params),
-        options.contextOf(job, stopping.signal),
-      );
+      const context = options.contextOf(job, stopping.signal);
+      await command?.confirm?.(job, command.schema.parse(job.request.params), context);
+      return 'over';
     } catch (error) {
+      if (hasEnded()) return 'over';
       const reason = { job: job.id.slice(0, 8), code: codeOf(error), reason: messageOf(error) };
       options.log.warn('a confirmation did not go out', reason);
-      if (isRetriable(error)) again(job, attempt + 1);
+      return isRetriable(error) ? 'again' : 'over';
     }
-    tried(job);
   }
 
   /** A confirmation that waits for its next try takes no place from others. */
   function again(job: Job, attempt: number): void {
-    options.clock.sleep(backoffMs(attempt - 1, options.random), stopping.signal).then(
+    options.clock.sleep(backoffMs(attempt - 1, MAIL_BACKOFF, options.random), stopping.signal).then(
       () => {
         waiting.push({ job, attempt });
         start();
@@ -73,13 +80,11 @@ export function createConfirmations(options: ConfirmationOptions) {
     );
   }
 
-  function tried(job: Job): void {
-    if (untried.delete(job.id)) options.onTried(job);
-  }
-
   return {
     /** Takes a job up; for one without confirmation, or with one sent, this is done at once. */
     add: (job: Job): void => {
+      if (inHand.has(job.id)) return;
+      inHand.add(job.id);
       untried.add(job.id);
       waiting.push({ job, attempt: 1 });
       start();

@@ -1,8 +1,8 @@
-import { type FSWatcher, watch } from 'node:fs';
+import { type FSWatcher, type Stats, watch } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../platform/clock.ts';
-import { isMissing, readBounded, removeDurable } from '../platform/durable.ts';
+import { isMissing, readBounded, removeDurable, TEMPORARY_PREFIX } from '../platform/durable.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { createWake } from '../platform/wake.ts';
@@ -11,8 +11,10 @@ import { createWake } from '../platform/wake.ts';
 const DROP_MAX_BYTES = 65_536;
 /** A file that cannot be read as JSON and has not changed for so long is not going to be finished. */
 const HALF_WRITTEN_MS = 15_000;
-/** Names with a dot in front are somebody's temporary files, until they are this old. */
+/** Names with a dot in front are somebody's temporary files, and what may not be read may be mended, for so long. */
 const ABANDONED_MS = 3_600_000;
+/** Files whose waiting is timed at once; more of them wait for their turn. */
+const MAX_TIMED = 1_000;
 /** Watching may miss an event (inotify(7), queue overflow), so the directory is read again this often. */
 const SWEEP_MS = 10_000;
 /** While a file is being written, it is looked at this often. */
@@ -33,32 +35,62 @@ export interface DropOptions {
   readonly log: Log;
 }
 
+/** A file that cannot be taken yet. */
+interface Waiting {
+  /** Changes when somebody writes to it. */
+  readonly print: string;
+  /** On the clock for durations, since the file's own time is its sender's. */
+  readonly sinceMs: number;
+  /** Codes of errors that were logged. */
+  readonly told: Set<string>;
+}
+
 /** Takes the files that others drop into `pending/`: whole ones are admitted, foreign ones moved aside. */
 export function createDrops(options: DropOptions) {
   const { directory, clock, log } = options;
   const stopping = new AbortController();
   const wake = createWake();
+  const waiting = new Map<string, Waiting>();
   let watcher: FSWatcher | null = null;
   let loop: Promise<void> = Promise.resolve();
 
   /** Looks at every foreign file once; tells whether one is still being written. */
   async function sweep(): Promise<boolean> {
     let unfinished = false;
-    for (const name of (await readdir(directory)).toSorted()) {
+    const names = (await readdir(directory)).toSorted();
+    const there = new Set(names);
+    for (const name of waiting.keys()) if (!there.has(name)) waiting.delete(name);
+    for (const name of names) {
       if (stopping.signal.aborted) break;
       if (options.isOwn(name)) continue;
       try {
         unfinished = (await take(name)) === 'unfinished' || unfinished;
       } catch (error) {
         // One file never stops the others: it lies where it is and is tried at the next sweep.
-        log.warn('a dropped file could not be taken yet', {
-          file: name,
-          code: codeOf(error),
-          reason: messageOf(error),
-        });
+        tell(name, error);
       }
     }
     return unfinished;
+  }
+
+  /** Logs what is wrong with a file, once. */
+  function tell(name: string, error: unknown): void {
+    const code = codeOf(error);
+    const told = waiting.get(name)?.told;
+    if (told?.has(code) === true || (told === undefined && waiting.size >= MAX_TIMED)) return;
+    told?.add(code);
+    log.warn('a dropped file could not be taken yet', { file: name, code, reason: messageOf(error) });
+  }
+
+  /** Milliseconds since a file was first seen as it is. */
+  function unchangedMs(name: string, { ino, size, mtimeMs }: Stats): number {
+    const nowMs = clock.monotonicMs();
+    const print = `${ino}:${size}:${mtimeMs}`;
+    const earlier = waiting.get(name);
+    if (earlier?.print === print) return nowMs - earlier.sinceMs;
+    if (earlier === undefined && waiting.size >= MAX_TIMED) return 0;
+    waiting.set(name, { print, sinceMs: nowMs, told: new Set() });
+    return 0;
   }
 
   async function take(name: string): Promise<'taken' | 'unfinished' | 'left'> {
@@ -68,7 +100,7 @@ export function createDrops(options: DropOptions) {
       throw error;
     });
     if (about === null) return 'left';
-    const ageMs = clock.now().epochMilliseconds - about.mtimeMs;
+    const ageMs = unchangedMs(name, about);
     if (name.startsWith('.') && ageMs < ABANDONED_MS) return 'left';
     const refuse = async (reason: string): Promise<'taken'> => {
       log.warn('a dropped file was moved aside', { file: name, reason });
@@ -79,7 +111,13 @@ export function createDrops(options: DropOptions) {
     if (name.startsWith('.')) return refuse('a temporary file that nobody finished');
     if (about.size > DROP_MAX_BYTES) return refuse(`larger than ${DROP_MAX_BYTES} bytes`);
 
-    const content = await readBounded(path, DROP_MAX_BYTES);
+    let content: Buffer;
+    try {
+      content = await readBounded(path, DROP_MAX_BYTES);
+    } catch (error) {
+      if (codeOf(error) !== 'EACCES' || ageMs < ABANDONED_MS) throw error;
+      return refuse('it may not be read (EACCES)');
+    }
     const document = parse(content);
     if (document === undefined) {
       return ageMs < HALF_WRITTEN_MS ? 'unfinished' : refuse('not a whole JSON document');
@@ -111,15 +149,23 @@ export function createDrops(options: DropOptions) {
     }
   }
 
+  const notWatching = (error: unknown): void => {
+    log.warn(`dropped files cannot be watched for; they are looked for every ${SWEEP_MS / 1000} s`, {
+      code: codeOf(error),
+      reason: messageOf(error),
+    });
+  };
+
   return {
     start: (): void => {
-      watcher = watch(directory, (_event, name) => {
-        if (name !== null && !options.isOwn(name)) wake.wake();
-      });
-      // The sweep goes on without it.
-      watcher.on('error', (error) =>
-        log.warn('watching for dropped files failed', { reason: messageOf(error) }),
-      );
+      try {
+        watcher = watch(directory, (_event, name) => {
+          if (name !== null && !name.startsWith(TEMPORARY_PREFIX) && !options.isOwn(name)) wake.wake();
+        });
+        watcher.on('error', notWatching);
+      } catch (error) {
+        notWatching(error); // at the limit of inotify(7) it throws
+      }
       loop = run();
     },
     stop: async (): Promise<void> => {
@@ -134,6 +180,6 @@ function parse(content: Buffer): unknown {
   try {
     return JSON.parse(content.toString('utf8'));
   } catch {
-    return undefined; // Half-written or foreign; the caller tells them apart by age.
+    return undefined; // Half-written or foreign; the caller tells them apart by time.
   }
 }

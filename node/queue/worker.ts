@@ -1,20 +1,24 @@
 import type { Job, Lane, Outcome } from '../../protocol/job.ts';
-import type { Command } from '../commands/command.ts';
+import type { Command, Ending } from '../commands/command.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, codeOf, isRetriable, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { type Wake, createWake } from '../platform/wake.ts';
-import { backoffMs } from './backoff.ts';
+import { MAIL_BACKOFF, MAX_BACKOFF_MS, WORK_BACKOFF, backoffMs } from './backoff.ts';
 import type { ContextFactory } from './context.ts';
 import type { Spool } from './spool.ts';
 
 /**
- * A mail server may be away for days; what is left to do of a job is then only to send its mail, and giving up
- * would leave somebody without an answer. At the longest wait of 5 minutes this is about three weeks.
+ * A mail server may be away for days, a disk full; what is left to do of a job is then only to send its mail, or to
+ * note that it went out, and giving up would leave somebody without an answer or with a wrong one. At the longest wait of 5 minutes this is about three weeks.
  */
-const MAX_MAIL_ATTEMPTS = 6_000;
-const PATIENT_CODES: ReadonlySet<string> = new Set(['mail.unavailable', 'mail.unknown']);
+const MAX_INTERRUPTIONS = 6_000;
+const PATIENT_CODES: ReadonlySet<string> = new Set(['mail.unavailable', 'mail.unknown', 'audit.unwritable']);
+/** Attempts at which the node stopped without a word: so often, it is the job that stops it. */
+const MAX_CRASHES = 5;
 const IDLE_MS = 60_000;
+/** A job that the spool itself failed at is left alone for so long. */
+const HOLD_MS = 5_000;
 const MAX_MESSAGE_LENGTH = 500;
 
 export interface WorkerOptions {
@@ -25,18 +29,19 @@ export interface WorkerOptions {
   readonly log: Log;
   readonly random: () => number;
   readonly contextOf: ContextFactory;
+  /** MAX_RETRIES: attempts that end in an error, in all. */
   readonly maxAttempts: number;
   readonly processingTimeoutMs: number;
-  /** Accepts the job that tells the requester of a failure; must be idempotent. */
+  /** Accepts the job that tells the requester of a failure. Called again for the same job after a crash. */
   readonly answerFailure: (job: Job, code: string) => Promise<void>;
   /** False while a job's confirmation is being tried for the first time: its result must not overtake it. */
   readonly mayStart: (job: Job) => boolean;
-  /** Told of each job that has ended. */
-  readonly onSettled: (job: Job) => Promise<void>;
+  /** Writes down how a job ends; called again for the same job after a crash. */
+  readonly noteEnding: (job: Job) => Promise<void>;
 }
 
-/** What a running job says of itself. */
-interface Running {
+/** What a job in hand says of itself. */
+interface InHand {
   readonly abort: AbortController;
   progress: string;
 }
@@ -47,22 +52,33 @@ export type Worker = ReturnType<typeof createWorker>;
 export function createWorker(options: WorkerOptions) {
   const { spool, clock, log } = options;
   const stopping = new AbortController();
-  const running = new Map<string, Running>();
+  const inHand = new Map<string, InHand>();
+  /** Jobs left alone until a time of the monotonic clock. */
+  const held = new Map<string, number>();
   const wakes = new Map<Lane, Wake>(options.lanes.map((lane) => [lane, createWake()]));
   let paused = false;
   let lanes: Promise<unknown> = Promise.resolve();
 
+  /** How long a job is not to be tried yet; 0 where its time has come. */
+  function waitOf(job: Job): number {
+    const heldMs = (held.get(job.id) ?? 0) - clock.monotonicMs();
+    if (heldMs > 0) return heldMs;
+    held.delete(job.id);
+    if (job.notBefore === null) return 0;
+    const leftMs = Temporal.Instant.from(job.notBefore).epochMilliseconds - clock.now().epochMilliseconds;
+    // A clock set back must not hold a job longer than any backoff would.
+    return leftMs > 2 * MAX_BACKOFF_MS ? 0 : Math.max(0, leftMs);
+  }
+
   /** The oldest job of a lane whose time has come, or how long to wait for one. */
   function next(lane: Lane): { readonly job: Job | null; readonly waitMs: number } {
-    const now = clock.now();
     let waitMs = IDLE_MS;
     if (paused) return { job: null, waitMs };
     for (const job of spool.open(lane)) {
+      if (inHand.has(job.id)) continue; // being cancelled
       if (!options.mayStart(job)) return { job: null, waitMs };
-      if (job.notBefore === null) return { job, waitMs: 0 };
-      const left = Temporal.Instant.from(job.notBefore).epochMilliseconds - now.epochMilliseconds;
-      // A clock set back must not hold a job longer than any backoff would.
-      if (left <= 0 || left > IDLE_MS * 60) return { job, waitMs: 0 };
+      const left = waitOf(job);
+      if (left === 0) return { job, waitMs: 0 };
       waitMs = Math.min(waitMs, left);
     }
     return { job: null, waitMs };
@@ -71,90 +87,110 @@ export function createWorker(options: WorkerOptions) {
   async function workLane(lane: Lane, wake: Wake): Promise<void> {
     while (!stopping.signal.aborted) {
       const { job, waitMs } = next(lane);
-      if (job === null) {
-        await wake.wait(waitMs, stopping.signal);
-        continue;
-      }
-      try {
-        log.info(await attempt(job), { job: job.id.slice(0, 8), lane });
-      } catch (error) {
-        // Cancelled between being chosen and being claimed.
-        if (codeOf(error) === 'spool.no-such-job') continue;
-        // Else the spool itself failed (disk full): the job stays as it is on disk and is tried again.
-        log.error('the queue cannot be written; trying again', {
-          lane,
-          code: codeOf(error),
-          reason: messageOf(error),
-        });
-        await clock.sleep(backoffMs(1, options.random), stopping.signal).catch(() => undefined);
-      }
+      if (job === null) await wake.wait(waitMs, stopping.signal);
+      else await handle(job.id, (run) => attempt(job, run));
     }
   }
 
-  /** One attempt at a job; says how it went. */
-  async function attempt(waiting: Job): Promise<string> {
-    const command = options.command(waiting.request.command);
-    if (waiting.attempts >= attemptsAllowed(waiting.lastError?.code)) {
+  /** Has a job in hand while something is done with it; what the spool fails at is tried again later. */
+  async function handle(id: string, act: (run: InHand) => Promise<string>): Promise<void> {
+    const run: InHand = { abort: new AbortController(), progress: '' };
+    inHand.set(id, run);
+    try {
+      log.info(await act(run), { job: id.slice(0, 8) });
+    } catch (error) {
+      held.set(id, clock.monotonicMs() + HOLD_MS);
+      const facts = { job: id.slice(0, 8), code: codeOf(error), reason: messageOf(error) };
+      log.error('what became of a job cannot be kept; again in some seconds', facts);
+    } finally {
+      inHand.delete(id);
+    }
+  }
+
+  /** One attempt at a job; says how it went. Throws where that could not be put on disk. */
+  async function attempt(waiting: Job, run: InHand): Promise<string> {
+    if (waiting.outcome !== null) return end(waiting);
+    if (waiting.attempts - waiting.failures - waiting.interruptions >= MAX_CRASHES) {
       return giveUp(waiting, new AppError('job.crashed', 'the node stopped at each attempt at this job'));
     }
     const job = await spool.claim(waiting.id);
-    const run: Running = { abort: new AbortController(), progress: '' };
-    running.set(job.id, run);
-    const timeout = setTimeout(
-      () => run.abort.abort(new AppError('job.timeout', 'PROCESSING_TIMEOUT is over', { retriable: true })),
-      options.processingTimeoutMs,
-    );
+    if (stopping.signal.aborted) run.abort.abort(stopping.signal.reason);
+    let ending: Ending;
     try {
-      if (command === undefined)
-        throw new AppError('job.unknown-command', `no command ${job.request.command} here`);
-      const ending = await command.work(
-        job,
-        command.schema.parse(job.request.params),
-        options.contextOf(job, run.abort.signal, (text) => (run.progress = text)),
-      );
-      return await settle(job, { ...ending, at: clock.now().toString() });
+      ending = await work(job, run);
     } catch (error) {
-      return await failed(job, run.abort.signal.aborted ? run.abort.signal.reason : error);
-    } finally {
-      clearTimeout(timeout);
-      running.delete(job.id);
+      return failed(job, run.abort.signal.aborted ? run.abort.signal.reason : error);
     }
+    return conclude(job, { ...ending, at: clock.now().toString() });
   }
 
-  function attemptsAllowed(code: string | undefined): number {
-    return code !== undefined && PATIENT_CODES.has(code) ? MAX_MAIL_ATTEMPTS : options.maxAttempts;
+  async function work(job: Job, run: InHand): Promise<Ending> {
+    const { abort } = run;
+    const command = options.command(job.request.command);
+    if (command === undefined)
+      throw new AppError('job.unknown-command', `no command ${job.request.command} here`);
+    const timeUp = new AppError('job.timeout', 'PROCESSING_TIMEOUT is over', { retriable: true });
+    const timeout = setTimeout(() => abort.abort(timeUp), options.processingTimeoutMs);
+    try {
+      abort.signal.throwIfAborted();
+      const context = options.contextOf(job, abort.signal, (text) => {
+        run.progress = text;
+      });
+      return await command.work(job, command.schema.parse(job.request.params), context);
+    } finally {
+      clearTimeout(timeout);
+    }
   }
 
   async function failed(job: Job, error: unknown): Promise<string> {
     const code = codeOf(error);
+    const now = clock.now();
+    const message = messageOf(error).slice(0, MAX_MESSAGE_LENGTH);
     if (code === 'job.stopped') {
-      await spool.defer(job.id, { attempts: job.attempts - 1, notBefore: null, lastError: job.lastError });
+      const { failures, lastError } = job;
+      await spool.defer(job.id, {
+        failures,
+        interruptions: job.interruptions + 1,
+        notBefore: null,
+        lastError,
+      });
       return 'put back: the node is stopping';
     }
-    if (!isRetriable(error) || job.attempts >= attemptsAllowed(code)) return giveUp(job, error);
-    const now = clock.now();
-    const waitMs = backoffMs(job.attempts, options.random);
-    const lastError = { code, message: messageOf(error).slice(0, MAX_MESSAGE_LENGTH), at: now.toString() };
+    const patient = PATIENT_CODES.has(code);
+    const failures = job.failures + (patient ? 0 : 1);
+    const interruptions = job.interruptions + (patient ? 1 : 0);
+    if (!isRetriable(error) || failures >= options.maxAttempts || interruptions >= MAX_INTERRUPTIONS) {
+      return giveUp(job, error);
+    }
+    const waitMs = patient
+      ? backoffMs(interruptions, MAIL_BACKOFF, options.random)
+      : backoffMs(failures, WORK_BACKOFF, options.random);
     const notBefore = now.add({ milliseconds: waitMs }).toString();
-    await spool.defer(job.id, { attempts: job.attempts, notBefore, lastError });
-    return `attempt ${job.attempts} failed (${code}: ${lastError.message}); again in ${Math.round(waitMs / 1000)} s`;
+    const lastError = { code, message, at: now.toString() };
+    await spool.defer(job.id, { failures, interruptions, notBefore, lastError });
+    return `attempt ${job.attempts} failed (${code}: ${message}); again in ${Math.round(waitMs / 1000)} s`;
   }
 
-  async function giveUp(job: Job, error: unknown): Promise<string> {
+  function giveUp(job: Job, error: unknown): Promise<string> {
     const code = codeOf(error);
-    // First the answer, then the end: a crash between them repeats an acceptance, which does nothing.
-    await options.answerFailure(job, code);
     const summary = messageOf(error).slice(0, MAX_MESSAGE_LENGTH);
-    return settle(job, {
-      kind: code === 'job.cancelled' ? 'cancelled' : 'failed',
-      at: clock.now().toString(),
-      summary,
-      code,
-    });
+    const kind = code === 'job.cancelled' ? 'cancelled' : 'failed';
+    return conclude(job, { kind, at: clock.now().toString(), summary, code });
   }
 
-  async function settle(job: Job, outcome: Outcome): Promise<string> {
-    await options.onSettled(await spool.settle(job.id, outcome));
+  async function conclude(job: Job, outcome: Outcome): Promise<string> {
+    return end(await spool.conclude(job.id, outcome));
+  }
+
+  /** What follows from a decision that is on disk; begun again after a crash until the job is filed. */
+  async function end(job: Job): Promise<string> {
+    const { outcome } = job;
+    if (outcome === null) throw new AppError('job.not-concluded', 'a job ends by a decision that is on disk');
+    if (outcome.kind === 'failed' || outcome.kind === 'cancelled') {
+      await options.answerFailure(job, outcome.code ?? 'unexpected');
+    }
+    await options.noteEnding(job);
+    await spool.file(job.id);
     return `${outcome.kind}: ${outcome.summary}`;
   }
 
@@ -174,21 +210,21 @@ export function createWorker(options: WorkerOptions) {
       for (const wake of wakes.values()) wake.wake();
     },
     paused: (): boolean => paused,
-    progressOf: (id: string): string | null => running.get(id)?.progress ?? null,
-    /** Ends a job before it is done; the requester is told. */
+    progressOf: (id: string): string | null => inHand.get(id)?.progress ?? null,
+    /** Ends a job before it is done; the requester is told. @throws AppError `job.wrong-state` */
     cancel: async (id: string): Promise<void> => {
       const reason = new AppError('job.cancelled', 'cancelled by an operator');
-      const run = running.get(id);
+      const run = inHand.get(id);
       if (run !== undefined) return run.abort.abort(reason);
       const job = spool.get(id);
-      if (job === undefined) throw new AppError('job.ended', 'this job has ended already');
-      await giveUp(job, reason);
+      if (job === undefined) throw new AppError('job.wrong-state', 'this job has ended already');
+      await handle(id, () => giveUp(job, reason));
     },
     /** Lets running jobs stop where they are and puts them back; resolves when all have settled. */
     stop: async (): Promise<void> => {
       const reason = new AppError('job.stopped', 'the node is stopping', { retriable: true });
       stopping.abort(reason);
-      for (const { abort } of running.values()) abort.abort(reason);
+      for (const { abort } of inHand.values()) abort.abort(reason);
       await lanes;
     },
   };

@@ -8,10 +8,15 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type ControlListener, openControlSocket } from '../../../node/listeners/control.ts';
 import type { NodeControl } from '../../../node/listeners/control-contract.ts';
 import { idByPrefix } from '../../../node/listeners/job-prefix.ts';
+import { systemClock } from '../../../node/platform/clock.ts';
 import { AppError } from '../../../node/platform/errors.ts';
 import { silentLog } from '../../../node/platform/log.ts';
+import { createDiskSource } from '../../../node/recordings/disk-source.ts';
+import { recordingName } from '../../support/audio.ts';
 import { fakeNodeControl, jobView, STATUS } from '../../support/node-control.ts';
 import { eventually, startChild, temporaryDirectory } from '../../support/process.ts';
+
+const STAMP = '20251027-080000';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 let listener: ControlListener | null;
@@ -179,6 +184,38 @@ describe('a control call', () => {
     expect(await post('status', '{}')).toMatchObject({ status: 500, body: { code: 'unexpected' } });
     expect(log.error).toHaveBeenCalledOnce();
     expect((await post('pause', '{"what":"queue"}')).body).toEqual({ message: 'queue is paused' });
+  });
+
+  test('that asks for too much is refused with what to do, which is no failure of the node', async () => {
+    const log = { ...silentLog, error: vi.fn() };
+    await using made = await temporaryDirectory();
+    for (const index of [1, 2])
+      await writeFile(join(made.path, recordingName('1121', `200${index}`, STAMP)), '');
+    const source = createDiskSource({
+      root: made.path,
+      order: 'origin-dest',
+      clock: systemClock,
+      log,
+      maxRecordings: 1,
+    });
+    const range = { start: '2025-10-27T00:00:00', end: '2025-10-27T23:59:59' };
+    const control = fakeNodeControl({
+      search: async (_query, signal) => {
+        await source.find({ extensions: ['1121'], ...range, server: null }, signal);
+        throw new Error('it was found');
+      },
+    });
+    listener = await openControlSocket({ path, control, log });
+    const query = { ramais: '1121', inicio: 'a', fim: 'b', server: null, audiosFrom: null, limit: 1 };
+    expect(await post('search', JSON.stringify(query))).toMatchObject({
+      status: 422,
+      body: {
+        code: 'recordings.too-many',
+        message:
+          'the search matches 2 recordings, the limit is 1: ask for fewer extensions or a shorter time',
+      },
+    });
+    expect(log.error).not.toHaveBeenCalled();
   });
 
   test('whose caller hangs up is aborted', async () => {

@@ -1,4 +1,4 @@
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -9,6 +9,8 @@ import { type FixedClock, fixedClock } from '../../support/fixed-clock.ts';
 import { newJob } from '../../support/jobs.ts';
 import { temporaryDirectory } from '../../support/process.ts';
 
+const { signal } = new AbortController();
+const SEAL_KEY = Buffer.alloc(32, 7);
 let directory: string;
 let cleanUp: AsyncDisposable;
 let clock: FixedClock;
@@ -33,6 +35,7 @@ async function open(change: Partial<SpoolOptions> = {}): Promise<Spool> {
     nodeId: 'audio',
     clock,
     log: silentLog,
+    sealKey: SEAL_KEY,
     acceptedEarlier: () => null,
     setAside: async (path, reason) => {
       setAside.push(`${path}: ${reason}`);
@@ -56,7 +59,9 @@ describe('accepting', () => {
     expect(kind).toBe('accepted');
     const [name] = await readdir(join(directory, 'pending'));
     expect(name).toBe(`000000000001-${job?.id}.json`);
-    expect(JSON.parse(await readFile(join(directory, 'pending', name ?? ''), 'utf8'))).toEqual(job);
+    const file = join(directory, 'pending', name ?? '');
+    expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ ...job });
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
   test('the same job again is a duplicate, also at the same moment and after it has ended', async () => {
@@ -64,7 +69,8 @@ describe('accepting', () => {
     const kinds = await Promise.all([1, 2, 3].map(async () => (await spool.accept(newJob('one'))).kind));
     expect(kinds.toSorted()).toEqual(['accepted', 'duplicate', 'duplicate']);
     await spool.claim(newJob('one').id);
-    await spool.settle(newJob('one').id, { kind: 'done', at: clock.now().toString(), summary: 'sent' });
+    await spool.conclude(newJob('one').id, { kind: 'done', at: clock.now().toString(), summary: 'sent' });
+    await spool.file(newJob('one').id);
     expect((await (await reopen(spool)).accept(newJob('one'))).kind).toBe('duplicate');
   });
 
@@ -110,25 +116,44 @@ describe('after a stop', () => {
     expect(again.get(id)).toMatchObject({ attempts: 1, steps: { deliver: { doneAt: null } } });
   });
 
-  test('a job whose outcome was written is filed, not worked again', async () => {
+  test('a job that was concluded and not filed is open still, as it was concluded', async () => {
     const spool = await open();
     const { id } = newJob('one');
     await spool.accept(newJob('one'));
-    const job = await spool.claim(id);
-    const file = join(directory, 'processing', `000000000001-${id}.json`);
-    const outcome = { kind: 'done', at: clock.now().toString(), summary: 'sent' };
-    await writeFile(file, JSON.stringify({ ...job, outcome }));
-    expect((await reopen(spool)).ids('completed')).toEqual([id]);
+    await spool.claim(id);
+    await spool.conclude(id, { kind: 'done', at: clock.now().toString(), summary: 'sent' });
+    const again = await reopen(spool);
+    expect(again.get(id)?.outcome?.summary).toBe('sent');
+    await again.conclude(id, { kind: 'failed', at: clock.now().toString(), summary: 'later', code: 'x.y' });
+    await again.file(id);
+    expect(again.ids('completed')).toEqual([id]);
   });
 
-  test('a document that is damaged or altered is set aside and the others are worked', async () => {
+  test.each([
+    ['altered', (text: string) => text.replace('maria@', 'eve@')],
+    ['cut off', (text: string) => text.slice(0, 100)],
+    ['sealed by another', (text: string) => text.replace(/"seal": ".*"/, `"seal": "${'A'.repeat(43)}"`)],
+    ['not sealed', (text: string) => JSON.stringify({ ...JSON.parse(text), seal: undefined })],
+  ])('a document that was %s is set aside and told of, and the others are worked', async (_how, change_) => {
     const spool = await open();
     await spool.accept(newJob('one'));
     await spool.accept(newJob('two'));
-    const file = join(directory, 'pending', `000000000001-${newJob('one').id}.json`);
-    await writeFile(file, (await readFile(file, 'utf8')).replace('maria@', 'eve@'));
-    expect((await reopen(spool)).ids('pending')).toEqual([newJob('two').id]);
-    expect(setAside).toEqual([expect.stringContaining('not the one its digest was made of')]);
+    const fileName = `000000000001-${newJob('one').id}.json`;
+    const file = join(directory, 'pending', fileName);
+    await writeFile(file, change_(await readFile(file, 'utf8')));
+    const again = await reopen(spool);
+    expect(again.ids('pending')).toEqual([newJob('two').id]);
+    expect(setAside).toHaveLength(1);
+    expect(again.damaged.map((one) => one.fileName)).toEqual([fileName]);
+  });
+
+  test('a file in the form of ours that another dropped while the node was down does not pass for a job', async () => {
+    const spool = await open();
+    const { job } = await spool.accept(newJob('one'));
+    const id = newJob('forged').id;
+    const forged = { ...job, id, sequence: 2, request: { ...job?.request, requester: 'eve@example.com' } };
+    await writeFile(join(directory, 'pending', `000000000002-${id}.json`), JSON.stringify(forged));
+    expect((await reopen(spool)).ids('pending')).toEqual([newJob('one').id]);
   });
 
   test('temporary files of a crash are removed', async () => {
@@ -137,6 +162,26 @@ describe('after a stop', () => {
     await reopen(spool);
     expect(await readdir(join(directory, 'pending'))).toEqual([]);
   });
+});
+
+test('a job that could not be read back is not accepted', async () => {
+  const spool = await open();
+  const job = newJob('one');
+  const request = { ...job.request, subject: 'x'.repeat(2000) };
+  await expect(spool.accept({ ...job, request })).rejects.toMatchObject({ code: 'job.invalid' });
+  expect(await readdir(join(directory, 'pending'))).toEqual([]);
+});
+
+test('an ended job whose file somebody has removed is forgotten, and holds up nothing', async () => {
+  const spool = await open();
+  for (const name of ['gone', 'there']) {
+    await spool.accept(newJob(name));
+    await spool.conclude(newJob(name).id, { kind: 'done', at: clock.now().toString(), summary: 'sent' });
+    await spool.file(newJob(name).id);
+  }
+  await rm(join(directory, 'completed', `000000000001-${newJob('gone').id}.json`));
+  expect(await spool.read(newJob('gone').id)).toBeNull();
+  expect(await spool.purge(Temporal.Instant.from('2999-01-01T00:00:00Z'), signal)).toBe(1);
 });
 
 test('a second owner is refused', async () => {
@@ -152,7 +197,8 @@ test('a failed job taken up again is a new generation that keeps its confirmatio
   const done = { intentAt: clock.now().toString(), doneAt: clock.now().toString() };
   await spool.recordStep(id, 'mail:confirmation', done);
   await spool.recordStep(id, 'deliver', done);
-  await spool.settle(id, { kind: 'failed', at: clock.now().toString(), summary: 'no', code: 'x.y' });
+  await spool.conclude(id, { kind: 'failed', at: clock.now().toString(), summary: 'no', code: 'x.y' });
+  await spool.file(id);
   const job = await spool.reopen(id);
   expect(job).toMatchObject({ generation: 1, attempts: 0, outcome: null });
   expect(Object.keys(job.steps)).toEqual(['mail:confirmation']);
@@ -163,9 +209,10 @@ test('purging removes ended jobs that are old and leaves the rest', async () => 
   const spool = await open();
   for (const name of ['old', 'waiting']) await spool.accept(newJob(name));
   await spool.claim(newJob('old').id);
-  await spool.settle(newJob('old').id, { kind: 'done', at: clock.now().toString(), summary: 'sent' });
-  expect(await spool.purge(Temporal.Instant.from('2000-01-01T00:00:00Z'))).toBe(0);
-  expect(await spool.purge(Temporal.Instant.from('2999-01-01T00:00:00Z'))).toBe(1);
+  await spool.conclude(newJob('old').id, { kind: 'done', at: clock.now().toString(), summary: 'sent' });
+  await spool.file(newJob('old').id);
+  expect(await spool.purge(Temporal.Instant.from('2000-01-01T00:00:00Z'), signal)).toBe(0);
+  expect(await spool.purge(Temporal.Instant.from('2999-01-01T00:00:00Z'), signal)).toBe(1);
   expect(spool.stateOf(newJob('old').id)).toBeUndefined();
   expect(spool.ids('pending')).toEqual([newJob('waiting').id]);
 });

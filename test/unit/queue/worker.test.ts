@@ -27,6 +27,7 @@ let confirmations: Confirmations;
 let script: Script;
 let failures: string[];
 let settled: string[];
+let noteEnding: (job: Job) => Promise<void>;
 
 beforeEach(async () => {
   const directory = await temporaryDirectory();
@@ -34,12 +35,14 @@ beforeEach(async () => {
   clock = fixedClock();
   failures = [];
   settled = [];
+  noteEnding = async () => undefined;
   script = { work: async () => undefined, confirm: async () => undefined };
   spool = await openSpool({
     directory: directory.path,
     nodeId: 'audio',
     clock,
     log: silentLog,
+    sealKey: Buffer.alloc(32, 7),
     acceptedEarlier: () => null,
     setAside: async () => undefined,
   });
@@ -72,7 +75,8 @@ beforeEach(async () => {
     answerFailure: async (job, code) => {
       failures.push(`${job.id.slice(0, 4)} ${code}`);
     },
-    onSettled: async (job) => {
+    noteEnding: async (job) => {
+      await noteEnding(job);
       settled.push(job.request.subject);
     },
   });
@@ -95,7 +99,10 @@ async function accept(name: string, lane: Job['lane'] = 'recordings'): Promise<s
 }
 
 const ended = (count: number): Promise<unknown> =>
-  eventually(`${count} jobs to end`, () => settled.length === count);
+  eventually(
+    `${count} jobs to end`,
+    () => settled.length === count && spool.ids('completed').length + spool.ids('failed').length === count,
+  );
 
 describe('lanes', () => {
   test('work the jobs of a lane one after another, oldest first', async () => {
@@ -200,6 +207,72 @@ describe('failures', () => {
     expect(failures).toEqual([]);
   });
 
+  test('the time that a mail server was away does not count against the job', async () => {
+    const unsent = new AppError('mail.unavailable', 'refused', { retriable: true });
+    let tries = 0;
+    script.work = async () => {
+      tries += 1;
+      if (tries <= 4) throw unsent;
+      if (tries === 5) throw unavailable;
+    };
+    const id = await accept('a');
+    for (let attempt = 1; attempt <= 5; attempt += 1) {
+      await eventually(
+        'the attempt to be put back',
+        () => spool.get(id)?.attempts === attempt && spool.stateOf(id) === 'pending',
+      );
+      clock.advance({ minutes: 6 });
+      worker.kick('recordings');
+    }
+    await ended(1);
+    expect(failures).toEqual([]);
+  });
+
+  test('one whose end was decided before a crash ends so, and is not worked again', async () => {
+    worker.pause();
+    let worked = 0;
+    script.work = async () => {
+      worked += 1;
+    };
+    const id = await accept('a');
+    await spool.claim(id);
+    await spool.conclude(id, { kind: 'failed', at: clock.now().toString(), summary: 'no disk', code: 'x.y' });
+    worker.resume();
+    await ended(1);
+    expect(worked).toBe(0);
+    expect(failures).toEqual([`${id.slice(0, 4)} x.y`]);
+    expect(spool.stateOf(id)).toBe('failed');
+  });
+
+  test('one whose end cannot be kept for now is ended later, and holds up no other', async () => {
+    let full = true;
+    noteEnding = async (job) => {
+      if (full && job.request.subject === 'a') throw new AppError('audit.unwritable', 'disk full');
+    };
+    const id = await accept('a');
+    await accept('b');
+    await ended(1);
+    expect(settled).toEqual(['b']);
+    full = false;
+    clock.advance({ seconds: 10 });
+    worker.kick('recordings');
+    await ended(2);
+    expect(spool.stateOf(id)).toBe('completed');
+    expect(failures).toEqual([]);
+  });
+
+  test('a waiting job that is cancelled is answered once, whatever the lane does at that moment', async () => {
+    worker.pause();
+    const id = await accept('a');
+    await eventually('confirmed', () => !confirmations.isFirst(id));
+    const cancelling = worker.cancel(id);
+    worker.resume();
+    await cancelling;
+    await ended(1);
+    expect((await spool.read(id))?.outcome?.kind).toBe('cancelled');
+    expect(failures).toEqual([`${id.slice(0, 4)} job.cancelled`]);
+  });
+
   test('a waiting job does not hold up those behind it', async () => {
     script.work = (job) => (job.request.subject === 'a' ? Promise.reject(unavailable) : Promise.resolve());
     await accept('a');
@@ -225,14 +298,14 @@ describe('failures', () => {
   test('a job at which the node stopped each time is given up, not begun again', async () => {
     worker.pause();
     const id = await accept('poison');
-    for (let crash = 0; crash < 3; crash += 1) await spool.claim(id);
+    for (let crash = 0; crash < 5; crash += 1) await spool.claim(id);
     worker.resume();
     await ended(1);
     expect(failures).toEqual([`${id.slice(0, 4)} job.crashed`]);
   });
 });
 
-test('stopping the node puts a running job back without counting the attempt', async () => {
+test('stopping the node puts a running job back, and it is no failure of the job', async () => {
   script.work = (_job, context) =>
     new Promise((_resolve, reject) => {
       context.signal.addEventListener('abort', () => reject(context.signal.reason as Error));
@@ -241,7 +314,7 @@ test('stopping the node puts a running job back without counting the attempt', a
   await eventually('the work to run', () => worker.progressOf(id) !== null);
   await worker.stop();
   expect(spool.stateOf(id)).toBe('pending');
-  expect(spool.get(id)?.attempts).toBe(0);
+  expect(spool.get(id)).toMatchObject({ attempts: 1, failures: 0, interruptions: 1 });
 });
 
 describe('confirmations', () => {

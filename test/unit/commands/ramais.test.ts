@@ -1,0 +1,122 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Job, StepRecord } from '../../../protocol/job.ts';
+import type { JobContext } from '../../../node/commands/command.ts';
+import { createRamais } from '../../../node/commands/ramais.ts';
+import { createRamaisGrammar } from '../../../node/commands/ramais-grammar.ts';
+import { createDeliveryStore } from '../../../node/delivery/delivery-store.ts';
+import { silentLog } from '../../../node/platform/log.ts';
+import { runStep } from '../../../node/queue/steps.ts';
+import { recordingName, wav } from '../../support/audio.ts';
+import { fixedClock } from '../../support/fixed-clock.ts';
+import { newJob } from '../../support/jobs.ts';
+import { createMemoryPublisher } from '../../support/memory-publisher.ts';
+import { createMemorySource } from '../../support/memory-source.ts';
+import { temporaryDirectory } from '../../support/process.ts';
+import { OPTIONS } from './grammar-support.ts';
+
+const { signal } = new AbortController();
+const NAME = recordingName('1121', '2000', '20260301-090000');
+const LINK_HOURS = 2;
+
+/** A job RAMAIS that can be attempted again and again; `onPut` is called at the first object of each delivery. */
+async function setup() {
+  const temporary = await temporaryDirectory();
+  const clock = fixedClock();
+  const publisher = createMemoryPublisher(clock);
+  const directory = join(temporary.path, 'deliveries');
+  const deliveries = createDeliveryStore({ directory, publisher, log: silentLog });
+  const { request, id, ...rest } = newJob('a job');
+  let job = { ...rest, id, request, steps: {}, generation: 0 } as unknown as Job;
+  const store = {
+    get: () => job,
+    recordStep: async (_id: string, name: string, record: StepRecord): Promise<Job> => {
+      job = { ...job, steps: { ...job.steps, [name]: record } };
+      return job;
+    },
+  };
+  const context: JobContext = {
+    step: (name, effect) => runStep(store, clock, () => undefined, id, name, effect),
+    signal,
+    log: silentLog,
+    progress: () => undefined,
+    position: () => 1,
+  };
+  const events = { puts: 0, mails: 0, onPut: async (): Promise<void> => undefined, mailServerIsAway: false };
+  const slow = {
+    ...publisher,
+    put: async (...parameters: Parameters<typeof publisher.put>) => {
+      if (parameters[0].disposition === 'attachment') events.puts += 1;
+      await events.onPut();
+      return publisher.put(...parameters);
+    },
+  };
+  const command = createRamais({
+    grammar: createRamaisGrammar({ ...OPTIONS, clock }),
+    sources: new Map([['audio', createMemorySource({ [NAME]: wav(1000) })]]),
+    publisher: slow,
+    deliveries,
+    answers: {
+      send: async () => {
+        if (events.mailServerIsAway) throw new Error('away');
+        await context.step('mail:result', {
+          happened: async () => null,
+          perform: async () => (events.mails += 1),
+        });
+      },
+    },
+    audit: { record: async () => undefined },
+    clock,
+    timeZone: 'America/Sao_Paulo',
+    linkHours: LINK_HOURS,
+  });
+  return {
+    ...{ clock, publisher, deliveries, events, id },
+    work: () => command.work(job, command.schema.parse(request.params), context),
+    [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose](),
+  };
+}
+
+describe('the delivery of a RAMAIS', () => {
+  test('counts the hours of its links from when it is complete', async () => {
+    await using made = await setup();
+    made.events.onPut = async () => made.clock.advance({ minutes: 20 });
+    expect((await made.work()).kind).toBe('done');
+    const delivery = await made.deliveries.read(made.id);
+    expect(delivery?.expiresAt).toBe(made.clock.now().add({ hours: LINK_HOURS }).toString());
+  });
+
+  test('is not swept while it goes on, however long that takes', async () => {
+    await using made = await setup();
+    made.events.onPut = async () => {
+      made.clock.advance({ hours: LINK_HOURS });
+      await made.deliveries.sweepExpired(made.clock.now(), signal);
+    };
+    await made.work();
+    expect(made.publisher.objects.size).toBe(2);
+    expect(await made.deliveries.read(made.id)).not.toBeNull();
+  });
+
+  test('is made anew where its mail goes out so late that less than half of the time is left', async () => {
+    await using made = await setup();
+    made.events.mailServerIsAway = true;
+    await expect(made.work()).rejects.toThrow('away');
+    made.clock.advance({ minutes: LINK_HOURS * 30 });
+    await expect(made.work()).rejects.toThrow('away');
+    expect(made.events.puts).toBe(1);
+    made.clock.advance({ minutes: 1 });
+    made.events.mailServerIsAway = false;
+    await made.work();
+    expect(made.events).toMatchObject({ puts: 2, mails: 1 });
+    const delivery = await made.deliveries.read(made.id);
+    expect(delivery?.expiresAt).toBe(made.clock.now().add({ hours: LINK_HOURS }).toString());
+  });
+
+  test('stands once its mail has gone out, also where the job is taken up again later', async () => {
+    await using made = await setup();
+    await made.work();
+    made.clock.advance({ minutes: LINK_HOURS * 45 });
+    await made.work();
+    expect(made.events).toMatchObject({ puts: 1, mails: 1 });
+  });
+});
