@@ -1,4 +1,6 @@
-import { cutTokens, type DoorTokens } from './door-token.ts';
+import type { DoorTokens } from './door-token.ts';
+import { concealTokens } from './token-conceal.ts';
+import { cutTokens } from './token-cut.ts';
 import type { Whitelist } from './whitelist.ts';
 
 export type AccessReason = 'not-allowed' | 'token-missing' | 'token-wrong';
@@ -15,6 +17,8 @@ export interface AccessDecision {
 export interface Access {
   /** Decides on a sender (null where the mail names none, or several) and the subject as received. */
   decide(from: string | null, subject: string): Promise<AccessDecision>;
+  /** A raw mail that is to be kept, one character for each octet, with its tokens blanked; as long as before. */
+  conceal(raw: string): Promise<string>;
 }
 
 export interface AccessOptions {
@@ -36,11 +40,13 @@ export function createAccess({ whitelist, tokens, requireToken }: AccessOptions)
     if (candidates.length === 0) return 'token-missing';
     return (await tokens?.accepts(candidates)) === true ? null : 'token-wrong';
   };
+  const listed = async (): Promise<ReadonlySet<string>> => (await tokens?.listed()) ?? new Set();
   return {
     decide: async (from, subject) => {
-      const cut = cutTokens(subject);
+      const cut = cutTokens(subject, await listed());
       const reason = await reasonFor(from, cut.tokens);
       return { allowed: reason === null, reason, subject: cut.subject };
     },
+    conceal: async (raw) => concealTokens(raw, await listed()),
   };
 }

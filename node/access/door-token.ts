@@ -9,7 +9,6 @@ const MAX_FILE_BYTES = 1024 * 1024;
 const MAX_TOKENS = 10_000;
 /** Tokens of a subject that are compared; nobody writes more. */
 const MAX_CANDIDATES = 10;
-const TOKEN = /\[\s*([0-9a-f]{8})\s*\]/gi;
 
 const fileSchema = z.looseObject({
   tokens: z.array(z.looseObject({ token: z.string(), enabled: z.boolean().default(true) })).max(MAX_TOKENS),
@@ -19,23 +18,8 @@ const fileSchema = z.looseObject({
 export interface DoorTokens {
   /** Whether one of these is a token that is listed and enabled. */
   accepts(candidates: readonly string[]): Promise<boolean>;
-}
-
-/**
- * Cuts every `[XXXXXXXX]` out of a subject: a token opens the door at the mailbox and goes no further. What is
- * left holds none, also where one was written inside another.
- */
-export function cutTokens(subject: string): { readonly subject: string; readonly tokens: readonly string[] } {
-  const tokens: string[] = [];
-  let left = subject;
-  while (left.search(TOKEN) >= 0) {
-    left = left.replaceAll(TOKEN, (_, token: string) => {
-      tokens.push(token.toUpperCase());
-      return ' ';
-    });
-  }
-  if (tokens.length === 0) return { subject, tokens };
-  return { subject: left.replaceAll(/\s+/g, ' ').trim(), tokens };
+  /** All that are listed, in upper case; also those that are not enabled, which may be so again. */
+  listed(): Promise<ReadonlySet<string>>;
 }
 
 /**
@@ -45,17 +29,17 @@ export function cutTokens(subject: string): { readonly subject: string; readonly
  */
 export async function openDoorTokens(path: string, log: Log): Promise<DoorTokens> {
   let version = await versionOf(path);
-  let digests = await load(path);
+  let list = await load(path);
   let warned = '';
 
   const refresh = async (): Promise<void> => {
     try {
       const current = await versionOf(path);
       if (current === version) return;
-      digests = await load(path);
+      list = await load(path);
       version = current;
       warned = '';
-      log.info('the door tokens were read again', { tokens: digests.length });
+      log.info('the door tokens were read again', { tokens: list.digests.length });
     } catch (error) {
       const reason = messageOf(error);
       if (reason !== warned) log.warn('TOKEN_FILE is broken, its last good list stays in force', { reason });
@@ -70,9 +54,13 @@ export async function openDoorTokens(path: string, log: Log): Promise<DoorTokens
       for (const candidate of candidates.slice(0, MAX_CANDIDATES)) {
         const digest = digestOf(candidate);
         // All are compared, whichever fits: the time tells nothing about a token.
-        for (const known of digests) accepted = timingSafeEqual(known, digest) || accepted;
+        for (const known of list.digests) accepted = timingSafeEqual(known, digest) || accepted;
       }
       return accepted;
+    },
+    listed: async () => {
+      await refresh();
+      return list.all;
     },
   };
 }
@@ -86,7 +74,18 @@ async function versionOf(path: string): Promise<string> {
   }
 }
 
-async function load(path: string): Promise<Buffer[]> {
+interface TokenList {
+  /** Of those that open the door. */
+  readonly digests: readonly Buffer[];
+  readonly all: ReadonlySet<string>;
+}
+
+interface Listed {
+  readonly token: string;
+  readonly enabled: boolean;
+}
+
+async function load(path: string): Promise<TokenList> {
   let text: string;
   try {
     text = (await readBounded(path, MAX_FILE_BYTES)).toString('utf8');
@@ -94,10 +93,13 @@ async function load(path: string): Promise<Buffer[]> {
     throw broken(path, messageOf(error), error);
   }
   const tokens = text.trimStart().startsWith('{') ? fromJson(path, text) : fromLines(path, text);
-  return tokens.map(digestOf);
+  return {
+    digests: tokens.filter(({ enabled }) => enabled).map(({ token }) => digestOf(token)),
+    all: new Set(tokens.map(({ token }) => token)),
+  };
 }
 
-function fromJson(path: string, text: string): string[] {
+function fromJson(path: string, text: string): Listed[] {
   let content: unknown;
   try {
     content = JSON.parse(text);
@@ -112,21 +114,21 @@ function fromJson(path: string, text: string): string[] {
       parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.code}`).join('; '),
     );
   }
-  return parsed.data.tokens.flatMap(({ token, enabled }, index) => {
+  return parsed.data.tokens.map(({ token, enabled }, index) => {
     const plain = tokenOf(token);
     if (plain === null) throw broken(path, `tokens.${index} is not 8 hexadecimal digits`);
-    return enabled ? [plain] : [];
+    return { token: plain, enabled };
   });
 }
 
-function fromLines(path: string, text: string): string[] {
-  const tokens: string[] = [];
+function fromLines(path: string, text: string): Listed[] {
+  const tokens: Listed[] = [];
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     const word = (line.split('#')[0] ?? '').trim();
     if (word === '') continue;
     const token = tokenOf(word);
     if (token === null) throw broken(path, `line ${index + 1} is not 8 hexadecimal digits`);
-    tokens.push(token);
+    tokens.push({ token, enabled: true });
     if (tokens.length > MAX_TOKENS) throw broken(path, `it has more than ${MAX_TOKENS} tokens`);
   }
   return tokens;

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { MAX_SUBJECT_LENGTH } from '../../protocol/job.ts';
 import type { Access, AccessDecision } from '../access/access.ts';
 import { type IncomingMail, readMessage } from '../mail/message.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -30,7 +31,7 @@ interface Case {
 export function createAcceptance(options: AcceptanceOptions): Acceptance {
   const desk = createDesk(options);
   const giveUp = (arrival: Arrival, error: unknown): Promise<Verdict> =>
-    setAside(options.setAside, desk, arrival, error);
+    setAside(options, desk, arrival, error);
 
   return {
     giveUp,
@@ -42,8 +43,13 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
         if (codeOf(error) !== 'mail.unparsable') throw error;
         return giveUp(arrival, error);
       }
-      if (arrival.meeting !== 'new' && options.ledger.find(mail.identity) !== null) {
-        return { outcome: 'duplicate', sentence: 'the mail is in the ledger' };
+      const known = arrival.meeting === 'new' ? null : options.ledger.find(mail.identity);
+      if (known !== null) {
+        const sentence = 'the mail is in the ledger';
+        // A copy, or one that lost its flag: it is recorded, to be marked as read where a job answers it.
+        return known.digest !== null && arrival.meeting === 'again-unseen'
+          ? desk.conclude(arrival, mail.identity, 'duplicate', sentence)
+          : { outcome: 'duplicate', sentence };
       }
       const from = mail.from?.address ?? null;
       if (mail.automatic !== null) {
@@ -146,14 +152,21 @@ async function enter(
   }
 }
 
-async function setAside(store: SetAside, desk: Desk, arrival: Arrival, error: unknown): Promise<Verdict> {
+async function setAside(
+  { setAside: store, access }: AcceptanceOptions,
+  desk: Desk,
+  arrival: Arrival,
+  error: unknown,
+): Promise<Verdict> {
   const { raw, uidValidity, uid } = arrival;
   const id =
     raw.length > 0
       ? createHash('sha256').update(raw).digest('hex')
       : idOf('unreadable', uidValidity, String(uid));
   const reason = `${codeOf(error)}: ${messageOf(error)}`;
-  const file = await store.bytes(`${id}.eml`, raw, reason);
+  // It is kept for somebody to look at, octet for octet but for what opens the door.
+  const kept = Buffer.from(await access.conceal(raw.toString('latin1')), 'latin1');
+  const file = await store.bytes(`${id}.eml`, kept, reason);
   const receivedAt = arrival.receivedAt.toString();
   await desk.tellAdmin('mail-set-aside', id, { file, reason: codeOf(error), receivedAt });
   return desk.conclude(arrival, id, 'set-aside', `the mail was set aside: ${reason}`, { file, reason });
@@ -164,7 +177,7 @@ function refusalOf(mail: IncomingMail, door: AccessDecision): Omit<Refusal, 'rea
   return {
     id: mail.identity,
     requester: mail.from?.address ?? '',
-    subject: door.subject,
+    subject: door.subject.slice(0, MAX_SUBJECT_LENGTH).toWellFormed(),
     messageId: mail.messageId,
     references: mail.references,
   };

@@ -1,6 +1,7 @@
 import type { MailboxSession, MailSummary } from '../mail/mailbox.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Intake } from './intake.ts';
+import { earlier } from './ledger-index.ts';
 import type { Ledger } from './ledger.ts';
 
 /** On the first start older mail was somebody else's business. */
@@ -33,7 +34,7 @@ export async function catchUp(it: CatchUp): Promise<string> {
     const taken = await each(it, since, (mail) => (mail.seen ? null : 'new'));
     return `first start: ${taken} unread mails of the last ${FIRST_START_HOURS} hours were dealt with`;
   }
-  const last = ledger.lastReceivedAt() ?? startedAt;
+  const last = earlier(ledger.lastReceivedAt() ?? startedAt, clock.now());
   const taken = await each(it, sinceOf(last, startedAt), (mail) =>
     mail.seen ? 'again-seen' : 'again-unseen',
   );

@@ -5,7 +5,7 @@ import type { Whitelist } from '../access/whitelist.ts';
 import type { Audit } from '../audit.ts';
 import { readLegacyRequest } from '../commands/legacy-request.ts';
 import type { Registry } from '../commands/registry.ts';
-import { AppError } from '../platform/errors.ts';
+import { AppError, codeOf } from '../platform/errors.ts';
 import type { JobAcceptor, NewJob } from '../queue/spool.ts';
 import { noticeJob, refusalJob } from '../commands/answer-jobs.ts';
 import type { Ledger } from './ledger.ts';
@@ -34,7 +34,7 @@ export function createDropAdmission(options: DropAdmissionOptions) {
   const { registry, whitelist, ledger, audit } = options;
 
   async function take(job: NewJob, event: string): Promise<'accepted' | 'duplicate'> {
-    const { kind, job: kept } = await options.acceptor.accept(job);
+    const { kind, job: kept } = await accept(options.acceptor, job);
     if (ledger.find(job.id) === null) {
       const { requester, subject, command } = job.request;
       await audit.record({ event, job: job.id, from: requester, subject, command });
@@ -61,12 +61,11 @@ export function createDropAdmission(options: DropAdmissionOptions) {
     }
     const { fields, subject, requester, sender } = readLegacyRequest(parsed.data);
     if (requester === null || sender === null || ![requester, sender].every(whitelist.allows)) {
-      const { from_email: from } = parsed.data;
+      const { from_email: by, parameters } = parsed.data;
+      const named = [sender ?? by, requester ?? parameters.email ?? by];
+      const from = [...new Set(named)].filter((address) => !whitelist.allows(address)).join(', ');
       await take(noticeJob('drop-set-aside', id, { subject, from, reason: 'not-allowed' }), 'drop.refused');
-      throw new AppError(
-        'drop.refused',
-        `${JSON.stringify(from)} is not on the whitelist, or whom to answer is not`,
-      );
+      throw new AppError('drop.refused', `not on the whitelist: ${JSON.stringify(from)}`);
     }
     const mail = { id, requester, subject, messageId: null, references: [] };
     const ramais = registry.get(LEGACY_COMMAND);
@@ -98,4 +97,16 @@ export function createDropAdmission(options: DropAdmissionOptions) {
     );
     return `${kind} ${parsed.data.request_id} of ${requester}`;
   };
+}
+
+/** What will never be accepted is to be moved aside: tried again, it would stop nothing but say so for ever. */
+async function accept(acceptor: JobAcceptor, job: NewJob): ReturnType<JobAcceptor['accept']> {
+  try {
+    return await acceptor.accept(job);
+  } catch (error) {
+    if (codeOf(error) !== 'spool.conflict') throw error;
+    throw new AppError('drop.refused', 'its content was accepted before as another request', {
+      cause: error,
+    });
+  }
 }

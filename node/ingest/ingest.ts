@@ -6,6 +6,7 @@ import type { Acceptance } from './arrival.ts';
 import { catchUp } from './catch-up.ts';
 import type { Ledger } from './ledger.ts';
 import { createIntake, type Intake } from './intake.ts';
+import { createPatience } from './patience.ts';
 import { reconnectDelayMs } from './reconnect.ts';
 
 /** A hint may be lost: the mailbox is read again after so long without one. */
@@ -55,6 +56,7 @@ export interface IngestOptions {
 
 export function createIngest(options: IngestOptions): Ingest {
   const { mailbox, clock, log } = options;
+  const patience = createPatience(clock);
   let stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();
   let pause: { readonly signal: AbortSignal; abort(): void } = new AbortController();
@@ -80,6 +82,7 @@ export function createIngest(options: IngestOptions): Ingest {
       const intake = createIntake({
         ...options,
         session,
+        patience,
         onMail: () => (status.lastMailAt = clock.now()),
         onError: failed,
       });

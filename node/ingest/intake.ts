@@ -4,12 +4,14 @@ import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import type { Acceptance, Arrival } from './arrival.ts';
 import type { Ledger } from './ledger.ts';
+import type { Patience } from './patience.ts';
+import { readAlone, readGroup } from './reading.ts';
 
 /** Mails listed at a time. */
 const BATCH = 50;
 /** Content held in memory at a time; a mail that is larger alone is held alone. */
 const BATCH_BYTES = 16 * 1024 * 1024;
-/** Tries for a mail that cannot be dealt with, before it is put aside and the others go on. */
+/** Tries for a mail that was read and cannot be dealt with, before it is put aside and the others go on. */
 const MAX_TRIES = 3;
 const RETRY_MS = 250;
 /** Waits for a disk that takes nothing: doubling between these. */
@@ -17,7 +19,7 @@ const DISK_BASE_MS = 1_000;
 const DISK_CAP_MS = 60_000;
 /** The state of the disk and no fault of a mail's: it passes when somebody makes room. */
 const DISK_CODES = new Set([
-  ...['spool.unwritable', 'ledger.unwritable'],
+  ...['spool.unwritable', 'ledger.unwritable', 'audit.unwritable'],
   ...['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EMFILE', 'ENFILE', 'EACCES', 'EPERM', 'ENOENT'],
 ]);
 
@@ -37,6 +39,8 @@ export interface Intake {
 
 export interface IntakeOptions {
   readonly session: MailboxSession;
+  /** Outlives the session. */
+  readonly patience: Patience;
   readonly ledger: Ledger;
   readonly acceptance: Acceptance;
   readonly clock: Clock;
@@ -54,13 +58,14 @@ export function createIntake(options: IntakeOptions): Intake {
   const take: Intake['take'] = async (mails, meetingOf, signal) => {
     let taken = 0;
     const wanted = mails.filter((mail) => meetingOf(mail) !== null);
-    for (const group of groupsOf(wanted, options.maxBytes)) {
+    for (const group of groupsOf(wanted, options)) {
       const contents = await readGroup(options, group);
       for (const mail of group) {
         if (signal.aborted) break;
         const content = contents.get(mail.uid) ?? (await readAlone(options, mail, signal));
         if (content === null) continue; // removed by somebody between listing and reading
         await dealWith(options, arrivalOf(session, mail, content, meetingOf(mail) ?? 'new'), content, signal);
+        options.patience.forget(session.uidValidity, mail.uid);
         options.onMail();
         taken += 1;
       }
@@ -120,52 +125,16 @@ async function dealWith(
   }
 }
 
-async function readGroup(
-  { session, maxBytes, log }: IntakeOptions,
-  group: readonly MailSummary[],
-): Promise<Map<number, MailContent>> {
-  try {
-    const contents = await session.read(
-      group.map(({ uid }) => uid),
-      maxBytes,
-    );
-    return new Map(contents.map((content) => [content.uid, content]));
-  } catch (error) {
-    if (codeOf(error) !== 'mailbox.unavailable') throw error;
-    log.warn('mails cannot be read together and are read one by one', { reason: messageOf(error) });
-    return new Map();
-  }
-}
-
-/** A mail that did not come with its group: its content, null where it is gone, an error where it stays unreadable. */
-async function readAlone(
-  { session, maxBytes, clock }: IntakeOptions,
-  { uid }: MailSummary,
-  signal: AbortSignal,
-): Promise<MailContent | AppError | null> {
-  let reason = 'the server lists it and does not give it out';
-  for (let tries = 1; ; tries += 1) {
-    const [listed] = await session.listAfter(uid - 1, 1);
-    if (listed?.uid !== uid) return null;
-    try {
-      const [content] = await session.read([uid], maxBytes);
-      if (content !== undefined) return content;
-    } catch (error) {
-      if (codeOf(error) !== 'mailbox.unavailable') throw error;
-      reason = messageOf(error);
-    }
-    if (tries >= MAX_TRIES) return new AppError('mailbox.unreadable', reason);
-    await clock.sleep(RETRY_MS, signal);
-  }
-}
-
 /** Flags are for people; the ledger decides. What fails here is made up for by the next reading. */
 async function flag({ session, ledger, log }: IntakeOptions): Promise<void> {
   const uids = ledger.unflagged(session.uidValidity);
   if (uids.length === 0) return;
   try {
     await session.markAccepted(uids);
-    await ledger.setFlagged(session.uidValidity, Math.max(...uids));
+    await ledger.setFlagged(
+      session.uidValidity,
+      uids.reduce((highest, uid) => Math.max(highest, uid), 0),
+    );
   } catch (error) {
     log.warn('accepted mails could not be marked as read', { mails: uids.length, reason: messageOf(error) });
   }
@@ -189,11 +158,17 @@ function arrivalOf(
   };
 }
 
-function* groupsOf(mails: readonly MailSummary[], maxBytes: number): Generator<readonly MailSummary[]> {
+function* groupsOf(
+  mails: readonly MailSummary[],
+  { session, patience, maxBytes }: IntakeOptions,
+): Generator<readonly MailSummary[]> {
   let group: MailSummary[] = [];
   let bytes = 0;
   for (const mail of mails) {
-    const size = Math.min(mail.sizeBytes, maxBytes);
+    // One that made others fail is held alone too.
+    const size = patience.suspects(session.uidValidity, mail.uid)
+      ? BATCH_BYTES
+      : Math.min(mail.sizeBytes, maxBytes);
     if (group.length > 0 && (bytes + size > BATCH_BYTES || group.length >= BATCH)) {
       yield group;
       group = [];

@@ -35,8 +35,10 @@ export function createLedgerIndex(): LedgerIndex {
     highest.set(uidValidity, Math.max(uid, highest.get(uidValidity) ?? 0));
     if (unflagged.uidValidity !== uidValidity) unflagged = { uidValidity, uids: [] };
     if (FLAGGED.has(entry.outcome)) unflagged.uids.push(uid);
-    if (entry.receivedAt === null) return;
-    const receivedAt = Temporal.Instant.from(entry.receivedAt);
+    // Mail that no job was made of, as spam, says nothing of when requests were last taken.
+    if (entry.receivedAt === null || entry.digest === null) return;
+    // A time that lies after the taking itself is wrong, and would hide all mail up to it.
+    const receivedAt = earlier(Temporal.Instant.from(entry.receivedAt), Temporal.Instant.from(entry.at));
     if (lastReceivedAt === null || Temporal.Instant.compare(receivedAt, lastReceivedAt) > 0) {
       lastReceivedAt = receivedAt;
     }
@@ -65,4 +67,8 @@ export function createLedgerIndex(): LedgerIndex {
     lastReceivedAt: () => lastReceivedAt,
     unflagged: (uidValidity) => (unflagged.uidValidity === uidValidity ? [...unflagged.uids] : []),
   };
+}
+
+export function earlier(a: Temporal.Instant, b: Temporal.Instant): Temporal.Instant {
+  return Temporal.Instant.compare(a, b) < 0 ? a : b;
 }

@@ -30,7 +30,7 @@ export interface Ledger {
   watermark(uidValidity: string): number | null;
   /** When this node first caught up with a mailbox; null on the first start. */
   startedAt(): Temporal.Instant | null;
-  /** The latest arrival among all mails recorded. */
+  /** The latest arrival among the mails that a job was made of; none counts as later than it was recorded. */
   lastReceivedAt(): Temporal.Instant | null;
   /** Mails that a job was made of and whose flags are not known to be set. */
   unflagged(uidValidity: string): readonly number[];

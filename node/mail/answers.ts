@@ -4,7 +4,7 @@ import type { JobContext } from '../commands/command.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { ReplyMail } from '../replies/views.ts';
 import type { SentMail } from './mailbox.ts';
-import type { Mailer } from './mailer.ts';
+import type { Mailer, Receipt } from './mailer.ts';
 import { messageIdOf, sendOnce } from './send-once.ts';
 
 /** Kinds of answers; each is sent once for a generation of a job. */
@@ -41,16 +41,20 @@ export function createAnswers(options: AnswersOptions): Answers {
     send: async (job, context, kind, mail, { toRequester } = { toRequester: true }) => {
       const { requester, messageId, references } = job.request;
       const cc = toRequester && requester !== null && requester !== adminEmail ? [requester] : [];
-      const tools = { step: context.step, mailer, sent, clock, signal: context.signal };
+      const id = messageIdOf(job.id, kind, job.generation, options.from);
+      const to = [adminEmail, ...cc];
+      // Before the step is done: a crash between them leaves a second entry, never a mail without one.
+      const onSent = ({ deferred, refused }: Receipt): Promise<void> =>
+        audit.record({ event: 'mail.sent', job: job.id, kind, messageId: id, to, deferred, refused });
+      const tools = { step: context.step, mailer, sent, clock, signal: context.signal, onSent };
       await sendOnce(tools, `mail:${kind}`, {
         ...mail,
-        messageId: messageIdOf(job.id, kind, job.generation, options.from),
+        messageId: id,
         to: [adminEmail],
         cc,
         inReplyTo: messageId,
         references: messageId === null ? references : [...references, messageId],
       });
-      await audit.record({ event: 'mail.sent', job: job.id, kind, to: [adminEmail, ...cc] });
     },
   };
 }

@@ -10,9 +10,9 @@ const GREETING_TIMEOUT_MS = 15_000;
 const SOCKET_TIMEOUT_MS = 60_000;
 /** After a NOOP of imapflow's own IDLE is entered again after this; `waitForMail` itself enters it at once. */
 const AUTO_IDLE_DELAY_MS = 250;
-const LOGOUT_TIMEOUT_MS = 2_000;
+const LOGOUT_TIMEOUT_MS = 1_000;
 /** A mail is read up to a limit of ours; what a server sends beyond these is an attack or a defect. */
-const MAX_LITERAL_BYTES = 64 * 1024 * 1024;
+export const MAX_LITERAL_BYTES = 64 * 1024 * 1024;
 const MAX_RESPONSE_BYTES = 80 * 1024 * 1024;
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
@@ -58,6 +58,29 @@ export async function connectImap(options: ImapOptions, signal: AbortSignal): Pr
   } finally {
     signal.removeEventListener('abort', abort);
   }
+}
+
+/**
+ * Closes a connection hard when the signal aborts, `graceMs` later: whatever command hangs on it then rejects.
+ * Until the connection ends, or the function it gives is called.
+ */
+export function closeOnAbort(client: ImapFlow, signal: AbortSignal, clock: Clock, graceMs = 0): () => void {
+  const over = new AbortController();
+  const abort = (): void => {
+    if (graceMs === 0) return client.close();
+    clock.sleep(graceMs, over.signal).then(
+      () => client.close(),
+      () => undefined, // it ended by itself
+    );
+  };
+  const release = (): void => {
+    signal.removeEventListener('abort', abort);
+    over.abort();
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  client.once('close', release);
+  if (signal.aborted) abort();
+  return release;
 }
 
 /** Logs out, for a bounded time, and closes the socket; never throws. */

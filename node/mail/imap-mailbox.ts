@@ -2,10 +2,12 @@ import type { FetchMessageObject, FetchQueryObject, ImapFlow, SearchObject } fro
 import type { Clock } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
 import {
+  closeOnAbort,
   commandError,
   connectImap,
   disconnectImap,
   type ImapOptions,
+  MAX_LITERAL_BYTES,
   sequenceSet,
 } from './imap-connection.ts';
 import type { Mailbox, MailboxSession, MailContent, MailSummary } from './mailbox.ts';
@@ -21,7 +23,11 @@ const ACCEPTED_KEYWORD = '$Parelha';
 const UIDS_PER_COMMAND = 500;
 /** Headers of a mail that is too large are read up to this. */
 const MAX_HEADER_BYTES = 256 * 1024;
+/** Larger mails are not asked for, whatever the limit given: the connection would end at such a literal. */
+const MAX_READ_BYTES = MAX_LITERAL_BYTES - 1024;
 const MAX_REMEMBERED_SIZES = 10_000;
+/** Who gives a session up may still end what is in hand; what takes longer hangs. */
+const GRACE_MS = 1_000;
 const HOURS_PER_DAY = 24;
 const SUMMARY: FetchQueryObject = { uid: true, flags: true, internalDate: true, size: true };
 
@@ -30,15 +36,19 @@ export function createImapMailbox(options: ImapMailboxOptions): Mailbox {
   return {
     open: async (signal) => {
       const client = await connectImap(options, signal);
+      const selecting = closeOnAbort(client, signal, options.clock);
       try {
         const selected = await client.mailboxOpen(options.mailbox);
         if (selected.readOnly === true) throw new Error(`${options.mailbox} is read-only for this user`);
-        return createSession(client, options.clock, {
+        selecting();
+        closeOnAbort(client, signal, options.clock, GRACE_MS);
+        return createSession(client, options.clock, signal, {
           uidValidity: String(selected.uidValidity),
           uidNext: selected.uidNext,
         });
       } catch (error) {
         await disconnectImap(client, options.clock);
+        signal.throwIfAborted();
         throw new AppError('mailbox.unavailable', commandError(client, 'SELECT', error).message, {
           retriable: true,
           cause: error,
@@ -53,7 +63,15 @@ interface Selected {
   readonly uidNext: number;
 }
 
-function createSession(client: ImapFlow, clock: Clock, selected: Selected): MailboxSession {
+function createSession(
+  client: ImapFlow,
+  clock: Clock,
+  life: AbortSignal,
+  selected: Selected,
+): MailboxSession {
+  /** What a failed command means; where the session was given up, its end is no fault of the server's. */
+  const failure = (what: string, error: unknown): unknown =>
+    life.aborted && !client.usable ? life.reason : commandError(client, what, error);
   const sizes = new Map<number, number>();
   /** A listing from this UID on was complete: what comes after it came since, so it needs no search first. */
   let caughtUpFrom = Number.POSITIVE_INFINITY;
@@ -63,7 +81,7 @@ function createSession(client: ImapFlow, clock: Clock, selected: Selected): Mail
       // Collected first: a command inside a fetch loop would wait for the loop, and the loop for it.
       return await client.fetchAll(uids, query, { uid: true });
     } catch (error) {
-      throw commandError(client, 'FETCH', error);
+      throw failure('FETCH', error);
     }
   };
 
@@ -72,9 +90,9 @@ function createSession(client: ImapFlow, clock: Clock, selected: Selected): Mail
     try {
       found = await client.search(query, { uid: true });
     } catch (error) {
-      throw commandError(client, 'SEARCH', error);
+      throw failure('SEARCH', error);
     }
-    if (!Array.isArray(found)) throw commandError(client, 'SEARCH', undefined);
+    if (!Array.isArray(found)) throw failure('SEARCH', undefined);
     return (found as number[]).toSorted((a, b) => a - b);
   };
 
@@ -113,7 +131,8 @@ function createSession(client: ImapFlow, clock: Clock, selected: Selected): Mail
     return listed.slice(0, limit);
   };
 
-  const read = async (uids: readonly number[], maxBytes: number): Promise<MailContent[]> => {
+  const read = async (uids: readonly number[], limitBytes: number): Promise<MailContent[]> => {
+    const maxBytes = Math.min(limitBytes, MAX_READ_BYTES);
     const unknown = uids.filter((uid) => !sizes.has(uid));
     if (unknown.length > 0) await summaries(sequenceSet(unknown));
     const known = uids.filter((uid) => sizes.has(uid)); // the others are gone
@@ -143,9 +162,9 @@ function createSession(client: ImapFlow, clock: Clock, selected: Selected): Mail
       const stored = await client
         .messageFlagsAdd(sequenceSet(chunk), ['\\Seen', ACCEPTED_KEYWORD], { uid: true })
         .catch((error: unknown) => {
-          throw commandError(client, 'STORE', error);
+          throw failure('STORE', error);
         });
-      if (!stored) throw commandError(client, 'STORE', undefined);
+      if (!stored) throw failure('STORE', undefined);
     }
   };
 

@@ -1,6 +1,7 @@
 import type { ImapFlow } from 'imapflow';
-import { messageOf } from '../platform/errors.ts';
+import { AppError, messageOf } from '../platform/errors.ts';
 import {
+  closeOnAbort,
   commandError,
   connectImap,
   disconnectImap,
@@ -24,6 +25,7 @@ const MAX_HITS = 50;
 export function createImapSentMail(options: ImapSentMailOptions): SentMail & { close(): Promise<void> } {
   let current: { client: ImapFlow; opened: boolean } | null = null;
   let idle = new AbortController();
+  const closing = new AbortController();
   let last: Promise<unknown> = Promise.resolve();
 
   const disconnect = async (): Promise<void> => {
@@ -35,7 +37,9 @@ export function createImapSentMail(options: ImapSentMailOptions): SentMail & { c
   const connection = async (signal: AbortSignal): Promise<{ client: ImapFlow; opened: boolean }> => {
     if (current?.client.usable === true) return current;
     const client = await connectImap(options, signal);
+    const release = closeOnAbort(client, signal, options.clock);
     current = { client, opened: await examine(client, options) };
+    release();
     return current;
   };
 
@@ -43,30 +47,48 @@ export function createImapSentMail(options: ImapSentMailOptions): SentMail & { c
     idle.abort();
     try {
       const { client, opened } = await connection(signal);
-      if (opened) return await contains(client, messageId);
+      if (opened) return await contains(client, messageId, closeOnAbort(client, signal, options.clock));
       await disconnect(); // made by the server when it files the first mail: look for it anew each time
       return false;
     } catch (error) {
       await disconnect();
+      signal.throwIfAborted();
       throw error;
     } finally {
       idle = new AbortController();
-      options.clock.sleep(options.idleMs ?? IDLE_MS, idle.signal).then(disconnect, () => undefined);
+      const unused = AbortSignal.any([idle.signal, closing.signal]);
+      options.clock.sleep(options.idleMs ?? IDLE_MS, unused).then(disconnect, () => undefined);
     }
   };
 
   return {
-    contains: (messageId, signal) => {
+    contains: async (messageId, signal) => {
+      const until = AbortSignal.any([signal, closing.signal]);
+      until.throwIfAborted();
       // One after another: a connection serves one command at a time anyway.
-      const mine = last.then(() => look(messageId, signal));
+      const mine = last.then(() => look(messageId, until));
       last = mine.catch(() => undefined);
-      return mine;
+      return orAbort(mine, until);
     },
     close: async () => {
-      idle.abort();
+      const reason = new AppError('mailbox.closed', 'the node is stopping', { retriable: true });
+      closing.abort(reason);
+      await last;
       await disconnect();
     },
   };
+}
+
+/** The promise, or the signal's reason where it aborts first: another's look may hang before ours. */
+async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }
 
 /** False where there is no such mailbox: then nothing was filed in it. */
@@ -92,7 +114,7 @@ async function examine(client: ImapFlow, options: ImapSentMailOptions): Promise<
   }
 }
 
-async function contains(client: ImapFlow, messageId: string): Promise<boolean> {
+async function contains(client: ImapFlow, messageId: string, done: () => void): Promise<boolean> {
   try {
     await client.noop(); // a selected mailbox shows what was filed since only after a command (RFC 9051 section 5.2)
     const hits = await client.search({ header: { 'message-id': messageId } }, { uid: true });
@@ -109,5 +131,7 @@ async function contains(client: ImapFlow, messageId: string): Promise<boolean> {
     );
   } catch (error) {
     throw commandError(client, 'SEARCH', error);
+  } finally {
+    done();
   }
 }

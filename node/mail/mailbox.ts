@@ -19,7 +19,8 @@ export interface MailContent {
 /** The inbox as the master sees it. Each connection is a fresh session; a session that has closed stays closed. */
 export interface Mailbox {
   /**
-   * Connects, logs in and selects the inbox for writing.
+   * Connects, logs in and selects the inbox for writing. The signal is for all of the session's life: when it
+   * aborts, the session is closed within a second, and commands that hang reject with the signal's reason.
    * @throws AppError `mailbox.login` (credentials refused), `mailbox.unavailable` (retriable)
    */
   open(signal: AbortSignal): Promise<MailboxSession>;
@@ -44,12 +45,15 @@ export interface MailboxSession {
    * @throws AppError `mailbox.closed` (retriable) when the session ends
    */
   waitForMail(timeoutMs: number, signal: AbortSignal): Promise<'hint' | 'timeout'>;
-  /** Ends the session; never throws. */
+  /** Ends the session within seconds; never throws. */
   close(): Promise<void>;
 }
 
 /** The mailbox in which the server files what we send: tells whether a mail went out before a crash. */
 export interface SentMail {
-  /** True where a mail with this Message-ID (with its angle brackets) lies there. */
+  /**
+   * True where a mail with this Message-ID (with its angle brackets) lies there. Rejects at once with the
+   * signal's reason when it aborts. @throws AppError as `Mailbox.open`, and `mailbox.closed`
+   */
   contains(messageId: string, signal: AbortSignal): Promise<boolean>;
 }

@@ -7,8 +7,8 @@ const MAX_HEADER_BYTES = 256 * 1024;
 const MAX_FIELDS = 2_000;
 const MAX_RAW_SUBJECT_LENGTH = 16 * 1024;
 const MAX_RAW_FROM_LENGTH = 4 * 1024;
-/** As the job document allows. */
-const MAX_SUBJECT_LENGTH = 1_000;
+/** More than a request may have: one that is too long is to be refused for it, not cut to another that passes. */
+const MAX_SUBJECT_LENGTH = 2_000;
 const MAX_MESSAGE_ID_LENGTH = 998;
 const MAX_REFERENCES = 50;
 const MAX_ADDRESS_LENGTH = 320;

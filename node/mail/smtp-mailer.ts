@@ -4,7 +4,7 @@ import type { Clock } from '../platform/clock.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { LOOP_HEADER } from './header-fields.ts';
-import type { Mailer, OutgoingMail } from './mailer.ts';
+import type { Mailer, OutgoingMail, Receipt } from './mailer.ts';
 
 /** DNS, TCP, greeting, STARTTLS and EHLO together. */
 const CONNECTION_TIMEOUT_MS = 15_000;
@@ -13,7 +13,14 @@ const SOCKET_TIMEOUT_MS = 3 * 60_000;
 /** For a server that keeps a connection alive without getting anywhere. */
 const SEND_TIMEOUT_MS = 10 * 60_000;
 const MAX_CONNECTIONS = 3;
+/**
+ * What comes after the tenth mail of a connection Exim delivers at its next queue run only, half an hour later on
+ * Debian (smtp_accept_queue_per_connection).
+ */
+const MAX_PER_CONNECTION = 10;
 const IDLE_TIMEOUT_MS = 4 * 60_000;
+/** A server that does not close its side of a connection is not waited for longer. */
+const SOCKET_CLOSE_MS = 500;
 
 export interface SmtpMailerOptions {
   readonly host: string;
@@ -64,10 +71,7 @@ export function createSmtpMailer(options: SmtpMailerOptions): Mailer {
       const transporter = await transport();
       try {
         const info = await transporter.sendMail({ ...compose(mail, options), signal: bounded });
-        const refused = (info.rejectedErrors ?? []).map((error) => `${error.recipient}: ${messageOf(error)}`);
-        if (refused.length === 0) return info.response;
-        options.log.warn('a recipient was refused, the others were not', { refused: refused.join('; ') });
-        return `${info.response} (refused: ${refused.join('; ')})`;
+        return receiptOf(info, options.log);
       } catch (error) {
         throw sendError(error, progress);
       }
@@ -75,7 +79,8 @@ export function createSmtpMailer(options: SmtpMailerOptions): Mailer {
     close: async () => {
       const closing = pool;
       pool = null;
-      (await closing?.catch(() => null))?.close(); // a pool that was never made needs no closing
+      // By force: who closes has given up on what is under way. A pool that was never made needs no closing.
+      (await closing?.catch(() => null))?.close({ force: true });
     },
   };
 }
@@ -96,7 +101,9 @@ async function createPool(options: SmtpMailerOptions, progressOf: WeakMap<AbortS
     dnsTimeout: CONNECTION_TIMEOUT_MS,
     socketTimeout: options.socketTimeoutMs ?? SOCKET_TIMEOUT_MS,
     idleTimeout: IDLE_TIMEOUT_MS,
+    socketCloseTimeout: SOCKET_CLOSE_MS,
     maxConnections: MAX_CONNECTIONS,
+    maxMessages: MAX_PER_CONNECTION,
     // Kept connections may all have been closed by the server meanwhile; only what was not begun is requeued.
     maxRequeues: MAX_CONNECTIONS,
     disableFileAccess: true,
@@ -124,6 +131,7 @@ function compose(mail: OutgoingMail, options: SmtpMailerOptions): SendMailOption
     from: { name: options.fromName ?? 'Parelha', address: options.from },
     to: [...mail.to],
     cc: [...mail.cc],
+    ...(mail.only === undefined ? {} : { envelope: { from: options.from, to: [...mail.only] } }),
     subject: mail.subject,
     text: mail.text,
     html: mail.html,
@@ -138,6 +146,26 @@ function compose(mail: OutgoingMail, options: SmtpMailerOptions): SendMailOption
       [LOOP_HEADER]: options.nodeId,
     },
   };
+}
+
+/** Of what nodemailer tells of a mail that was sent. */
+interface Sent {
+  readonly response: string;
+  readonly rejectedErrors?:
+    | readonly (Error & { recipient?: string | undefined; responseCode?: number | undefined })[]
+    | undefined;
+}
+
+function receiptOf({ response, rejectedErrors = [] }: Sent, log: Log): Receipt {
+  const deferred: string[] = [];
+  const refused: string[] = [];
+  for (const error of rejectedErrors) {
+    const passing = error.responseCode !== undefined && error.responseCode < 500;
+    (passing ? deferred : refused).push(error.recipient ?? '');
+    const how = passing ? 'put off' : 'refused';
+    log.warn(`a recipient was ${how}, others were not`, { to: error.recipient, reason: messageOf(error) });
+  }
+  return { response, deferred, refused };
 }
 
 /** Errors of nodemailer that a server's reply, or the mail itself, is the cause of. */

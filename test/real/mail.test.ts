@@ -92,6 +92,7 @@ describe('mail on real servers', () => {
         await eventually('the mail to arrive', async () => (await arrived(address, messageId)) > 0);
         return arrived(address, messageId);
       },
+      arrivedNow: arrived,
       [Symbol.asyncDispose]: () => mailer.close(),
     };
   });
@@ -220,8 +221,21 @@ describe('mail on real servers', () => {
   test('a recipient that is refused does not keep the mail from the others', async () => {
     await using mailer = disposable(smtp());
     const mail = outgoing({ to: ['refused@example.test'], cc: ['other@example.test'] });
-    expect(await mailer.send(mail, signal)).toContain('refused@example.test');
+    expect(await mailer.send(mail, signal)).toMatchObject({
+      deferred: [],
+      refused: ['refused@example.test'],
+    });
     await eventually('the mail', async () => (await arrived('other@example.test', mail.messageId)) === 1);
+  });
+
+  test('a recipient that is put off is told, and gets the mail later alone', async () => {
+    await using mailer = disposable(smtp());
+    const mail = outgoing({ to: ['later@example.test'], cc: ['fourth@example.test'] });
+    expect(await mailer.send(mail, signal)).toMatchObject({ deferred: ['later@example.test'], refused: [] });
+    const rest = { ...mail, only: ['fifth@example.test'] };
+    expect(await mailer.send(rest, signal)).toMatchObject({ deferred: [] });
+    for (const to of ['fourth@example.test', 'fifth@example.test'])
+      await eventually('the mail', async () => (await arrived(to, mail.messageId)) === 1);
   });
 
   test('refused by all is final, put off by all is not', async () => {
@@ -234,7 +248,7 @@ describe('mail on real servers', () => {
 
   test('sends by TLS from the first byte, and nothing without the TLS it was told to use', async () => {
     await using tls = disposable(smtp({ tls: 'tls', port: servers.exim.smtpsPort }));
-    expect(await tls.send(outgoing(), signal)).toMatch(/^250/);
+    expect((await tls.send(outgoing(), signal)).response).toMatch(/^250/);
     await using untrusting = disposable(smtp({ ca: null }));
     expect(await untrusting.send(outgoing(), signal).catch(codeOf)).toBe('mail.unavailable');
   });

@@ -12,6 +12,7 @@ import {
   freePort,
   portFree,
   portReady,
+  signalTree,
   startChild,
   temporaryDirectory,
 } from './process.ts';
@@ -32,7 +33,9 @@ export interface Dovecot extends AsyncDisposable {
   readonly logFile: string;
   /** Process id of the master process. */
   readonly pid: number;
-  /** Ends it; mailboxes stay. Resolves when its ports are free. */
+  /** Sends a signal to all its processes, as SIGSTOP for a server that hangs. */
+  signal(signal: NodeJS.Signals): Promise<void>;
+  /** Ends it at once, as a crash would; mailboxes stay. Resolves when its ports are free. */
   stop(): Promise<void>;
   /** Starts it again on the same ports, after `stop`. */
   start(): Promise<void>;
@@ -84,9 +87,10 @@ export async function startDovecot(): Promise<Dovecot> {
     get pid() {
       return child.process.pid ?? 0;
     },
+    signal: (signal) => signalTree(child.process.pid ?? 0, signal),
     stop: async () => {
+      await signalTree(child.process.pid ?? 0, 'SIGKILL'); // asked politely, it waits for its clients
       await child.end();
-      // Its login processes keep the ports for about a second.
       await Promise.all([imapPort, imapsPort, lmtpPort].map(portFree));
     },
     start: async () => {

@@ -74,7 +74,10 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const acceptance = createAcceptance({
     access: createAccess({
       whitelist: createWhitelist([ANA, '@staff.example.test'], ['admin@example.test']),
-      tokens: { accepts: async (candidates) => candidates.includes(TOKEN) },
+      tokens: {
+        accepts: async (candidates) => candidates.includes(TOKEN),
+        listed: async () => new Set([TOKEN]),
+      },
       requireToken: options.requireToken ?? false,
     }),
     grammar: options.grammar ?? grammar,

@@ -9,13 +9,15 @@ import { loadConfig } from '../../node/config.ts';
 import { createNode } from '../../node/node.ts';
 import { systemClock } from '../../node/platform/clock.ts';
 import { createLog } from '../../node/platform/log.ts';
+import type { Job } from '../../protocol/job.ts';
 
 /**
- * A node that kills itself with SIGKILL the first time it comes to the moment that KILL_AT names; without KILL_AT it
- * is a node as any other. Moments:
+ * A node as node/main.ts runs it, but for what its environment asks for: SOCKET_TIMEOUT_MS, and KILL_AT. It
+ * kills itself with SIGKILL the first time it comes to the moment that KILL_AT names. Moments:
  *
  *   STEP intent | STEP done              the word of a step is on disk
  *   before rename DIR | after rename DIR a file is moved, or renamed from its temporary name, into this directory
+ *   accepted COMMAND                     a new job is on disk
  *   before line KIND | after line KIND   a line is appended to the ledger (`entry`) or the audit log (its event)
  *   dot KIND | sent KIND                 the final dot of a mail has been written; the server has answered it
  *   find                                 a claimed job begins to search
@@ -23,6 +25,8 @@ import { createLog } from '../../node/platform/log.ts';
  *   before seen | after seen             accepted mails are marked as read
  */
 const killAt = process.env['KILL_AT'];
+/** In place of the minute after which a silent IMAP server is probed. */
+const socketTimeoutMs = process.env['SOCKET_TIMEOUT_MS'];
 /** How much of a ZIP is "half": S3 has taken one part of the upload when so much has been read. */
 const HALF_ZIP_BYTES = 12_000_000;
 
@@ -39,12 +43,15 @@ function watchFiles(): void {
     at(`before rename ${directory}`);
     await rename(from, to);
     at(`after rename ${directory}`);
+    if (directory !== 'pending') return;
+    const { attempts, steps, request } = JSON.parse(await promises.readFile(to, 'utf8')) as Job;
+    if (attempts === 0 && Object.keys(steps).length === 0) at(`accepted ${request.command}`);
   };
   promises.open = async (...args) => {
     const file = await open(...args);
     const appendFile = file.appendFile.bind(file);
     file.appendFile = async (data, options) => {
-      const { kind, event } = JSON.parse(String(data)) as { kind?: string; event?: string };
+      const { kind, event } = JSON.parse(data as string) as { kind?: string; event?: string };
       at(`before line ${kind ?? event}`);
       await appendFile(data, options);
       at(`after line ${kind ?? event}`);
@@ -56,7 +63,6 @@ function watchFiles(): void {
 
 /** Watches for the final dot of the mail that is being sent; the chunk is in the kernel's hands when it is seen. */
 function watchDots(kind: () => string): void {
-  // eslint-disable-next-line typescript/unbound-method
   const { write } = Socket.prototype;
   Socket.prototype.write = function (this: Socket, ...args: Parameters<typeof write>) {
     const taken = write.apply(this, args);
@@ -126,6 +132,7 @@ function watched(adapters: Adapters): Adapters {
 process.umask(0o077);
 const { values } = parseArgs({ options: { config: { type: 'string', default: '' } } });
 const { config, warnings } = await loadConfig({ file: values.config, env: process.env });
+if (socketTimeoutMs !== undefined) Object.assign(config.mail, { socketTimeoutMs: Number(socketTimeoutMs) });
 const write = (line: string): unknown => process.stdout.write(line);
 const log = createLog({ level: config.logLevel, style: 'terminal', write });
 if (killAt !== undefined) watchFiles();

@@ -4,8 +4,10 @@ import { codeOf } from '../../node/platform/errors.ts';
 
 export interface MailerHarness extends AsyncDisposable {
   readonly mailer: Mailer;
-  /** How many mails with this Message-ID have arrived at this address. */
+  /** How many mails with this Message-ID have arrived at this address, once there is one. */
   arrived(address: string, messageId: string): Promise<number>;
+  /** The same without waiting for one. */
+  arrivedNow(address: string, messageId: string): Promise<number>;
 }
 
 let count = 0;
@@ -37,7 +39,11 @@ export function mailerContract(
     test('hands a mail to the server for each recipient once and gives its answer', async () => {
       await using it = await make();
       const mail = outgoing();
-      expect(await it.mailer.send(mail, signal)).toMatch(/^250 /);
+      expect(await it.mailer.send(mail, signal)).toEqual({
+        response: expect.stringMatching(/^250 /),
+        deferred: [],
+        refused: [],
+      });
       for (const address of ['admin@example.test', 'ana@example.test']) {
         expect(await it.arrived(address, mail.messageId)).toBe(1);
       }
@@ -48,6 +54,17 @@ export function mailerContract(
       const mails = Array.from({ length: 8 }, () => outgoing({ cc: [] }));
       await Promise.all(mails.map((mail) => it.mailer.send(mail, signal)));
       for (const mail of mails) expect(await it.arrived('admin@example.test', mail.messageId)).toBe(1);
+    });
+
+    test('sends only to some of those it names where it is told so', async () => {
+      await using it = await make();
+      const mail = outgoing({ only: ['ana@example.test'] });
+      await it.mailer.send(mail, signal);
+      const other = outgoing({ to: ['admin@example.test'], cc: [] });
+      await it.mailer.send(other, signal);
+      expect(await it.arrived('ana@example.test', mail.messageId)).toBe(1);
+      expect(await it.arrived('admin@example.test', other.messageId)).toBe(1);
+      expect(await it.arrivedNow('admin@example.test', mail.messageId)).toBe(0);
     });
 
     test('refuses for good what has nobody to go to', async () => {

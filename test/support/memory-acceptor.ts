@@ -34,6 +34,7 @@ export function createMemoryAcceptor(): MemoryAcceptor {
         return { kind: 'duplicate', job: there };
       }
       const job: Job = {
+        details: {},
         ...incoming,
         version: JOB_VERSION,
         digest,
@@ -41,6 +42,8 @@ export function createMemoryAcceptor(): MemoryAcceptor {
         acceptedAt: '2026-03-02T12:00:00Z',
         sequence: jobs.length,
         attempts: 0,
+        failures: 0,
+        interruptions: 0,
         notBefore: null,
         lastError: null,
         steps: {},

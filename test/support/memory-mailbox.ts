@@ -175,17 +175,23 @@ export interface MemorySentMail extends SentMail {
   readonly messageIds: Set<string>;
   /** How often it was asked. */
   looks(): number;
+  /** The next look fails with this. */
+  failNext(error: AppError): void;
 }
 
 export function createMemorySentMail(): MemorySentMail {
   const messageIds = new Set<string>();
+  const failures: AppError[] = [];
   let looks = 0;
   return {
     messageIds,
     looks: () => looks,
+    failNext: (error) => failures.push(error),
     contains: async (messageId, signal) => {
       signal.throwIfAborted();
       looks += 1;
+      const failure = failures.shift();
+      if (failure !== undefined) throw failure;
       return messageIds.has(messageId);
     },
   };

@@ -19,6 +19,7 @@ export function createMemoryPublisher(clock: Clock): MemoryPublisher {
   const objects: MemoryPublisher['objects'] = new Map();
   const publisher: MemoryPublisher = {
     name: 'web',
+    place: 'memory',
     objects,
     failPut: null,
     put: async (object, body, signal) => {

@@ -5,6 +5,9 @@ import type { MailServers } from './exim.ts';
 import { PEOPLE, TOKEN } from './node.ts';
 import { eventually } from './process.ts';
 
+/** A look into a mailbox is a connection with all it takes. */
+const MAILBOX_POLL_MS = 100;
+
 /** A mail as its receiver has it. */
 export interface ReceivedMail {
   readonly parsed: ParsedMail;
@@ -23,14 +26,19 @@ export async function sendRequest(
     headers?: Record<string, string>;
     text?: string;
     token?: string | null;
+    /** Sender in the envelope, where it is not that of the header: empty for a bounce. */
+    envelopeFrom?: string;
   } = {},
 ): Promise<string> {
   const transport = createTransport({ host: exim.host, port: exim.smtpPort, ignoreTLS: true });
   try {
     const token = more.token === undefined ? TOKEN : more.token;
+    const from = more.from ?? PEOPLE.maria;
+    const to = more.to ?? PEOPLE.node;
     const { messageId } = await transport.sendMail({
-      from: more.from ?? PEOPLE.maria,
-      to: more.to ?? PEOPLE.node,
+      from,
+      to,
+      envelope: { from: more.envelopeFrom ?? from, to },
       subject: token === null ? subject : `[${token}] ${subject}`,
       text: more.text ?? 'Obrigada!',
       headers: more.headers ?? {},
@@ -89,6 +97,7 @@ export async function waitForMails(
       return found.length >= count ? found : null;
     },
     timeoutMs,
+    MAILBOX_POLL_MS,
   );
 }
 

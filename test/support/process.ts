@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ export async function eventually<T>(
   what: string,
   probe: () => Promise<T> | T,
   timeoutMs = READY_TIMEOUT_MS,
+  pollMs = POLL_MS,
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + timeoutMs;
   let last: unknown;
@@ -24,21 +25,27 @@ export async function eventually<T>(
     } catch (error) {
       last = error;
     }
-    await sleep(POLL_MS);
+    await sleep(pollMs);
   }
   throw new Error(`not within ${timeoutMs} ms: ${what}`, { cause: last });
 }
 
-/** A free TCP port on the loopback address. */
+/** Below those that the kernel gives to outgoing connections (ip_local_port_range): these come and go at any time. */
+const PORTS = { first: 12_000, count: 20_000 };
+const givenOut = new Set<number>();
+
+/** A TCP port on the loopback address that nobody listens on and that this process gives out once. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  return eventually('a free port', async () => {
+    const port = PORTS.first + Math.floor(Math.random() * PORTS.count);
+    if (givenOut.has(port)) return null;
+    const server = createServer().listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    server.close();
+    await once(server, 'close');
+    givenOut.add(port);
+    return port;
+  });
 }
 
 /** Resolves once something accepts connections on the port. */
@@ -110,4 +117,22 @@ export function startChild(command: string, args: readonly string[], options: Sp
     running.delete(child);
   };
   return { process: child, output: () => output, end, [Symbol.asyncDispose]: () => end('SIGKILL') };
+}
+
+/** Sends a signal to a process and to all that it started, and these. */
+export async function signalTree(root: number, signal: NodeJS.Signals): Promise<void> {
+  const parents = new Map<number, number>();
+  for (const name of (await readdir('/proc')).filter((one) => /^\d+$/.test(one))) {
+    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => ''); // ended meanwhile
+    parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+  }
+  const isOf = (pid: number | undefined): boolean =>
+    pid !== undefined && (pid === root || isOf(parents.get(pid)));
+  for (const pid of parents.keys()) {
+    try {
+      if (isOf(pid)) process.kill(pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // ended meanwhile
+    }
+  }
 }

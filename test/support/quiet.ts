@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Job, jobSchema } from '../../protocol/job.ts';
+import type { Job } from '../../protocol/job.ts';
 import type { MailServers } from './exim.ts';
 import type { NodeUnderTest } from './node.ts';
 import { eventually } from './process.ts';
@@ -17,7 +17,7 @@ export async function jobsOf(
     const names = await readdir(join(queueDir, state)).catch(() => []); // not made yet
     for (const name of names.filter((one) => /^\d{12}-/.test(one)).toSorted()) {
       const text = await readFile(join(queueDir, state, name), 'utf8').catch(() => ''); // moved on meanwhile
-      if (text !== '') jobs.push(jobSchema.parse(JSON.parse(text)));
+      if (text !== '') jobs.push(JSON.parse(text) as Job);
     }
   }
   return jobs;

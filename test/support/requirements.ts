@@ -2,12 +2,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
 import { hasProgram } from './programs.ts';
+import { canMountTmpfs } from './small-disk.ts';
 
 interface Program {
   /** All of these must be there: names of programs, or paths of files. */
   readonly programs: readonly string[];
   /** The Debian packages that bring them. */
   readonly packages: readonly string[];
+  /** What this process must be able to do besides; told in these words where it is not. */
+  readonly ability?: { readonly told: string; readonly has: () => boolean };
 }
 
 /** What suites on real servers can need. */
@@ -28,6 +31,11 @@ export const REQUIREMENTS = {
   strace: { programs: ['strace'], packages: ['strace'] },
   unzip: { programs: ['unzip'], packages: ['unzip'] },
   python: { programs: ['python3'], packages: ['python3'] },
+  tmpfs: {
+    programs: ['mount', 'umount'],
+    packages: ['mount'],
+    ability: { told: 'the right to mount a tmpfs (root)', has: canMountTmpfs },
+  },
 } as const satisfies Record<string, Program>;
 
 export type Requirement = keyof typeof REQUIREMENTS;
@@ -43,9 +51,11 @@ export function missingOf(names: readonly Requirement[]): Requirement[] {
   return names.filter((name) => absentPrograms(name).length > 0);
 }
 
-/** The programs of a requirement that this machine does not have. */
+/** The programs of a requirement that this machine does not have; where it has all, what it cannot do with them. */
 export function absentPrograms(name: Requirement): string[] {
-  return REQUIREMENTS[name].programs.filter((program) => !hasProgram(program));
+  const { programs, ability }: Program = REQUIREMENTS[name];
+  const absent = programs.filter((program) => !hasProgram(program));
+  return absent.length > 0 || ability === undefined || ability.has() ? absent : [ability.told];
 }
 
 /** Whether a suite that cannot run is a failure: in CI, and after `npm test -- --install`. */

@@ -1,9 +1,8 @@
 import { utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createAccess } from '../../../node/access/access.ts';
-import { cutTokens, openDoorTokens } from '../../../node/access/door-token.ts';
+import { openDoorTokens } from '../../../node/access/door-token.ts';
 import { createWhitelist } from '../../../node/access/whitelist.ts';
 import { codeOf } from '../../../node/platform/errors.ts';
 import { createLog, silentLog } from '../../../node/platform/log.ts';
@@ -35,41 +34,6 @@ describe('the whitelist', () => {
 
   test.each(['ana', 'example.com', '@', 'a b@example.com'])('refuses the entry "%s"', (entry) => {
     expect(() => createWhitelist([entry], [])).toThrow(expect.objectContaining({ code: 'access.whitelist' }));
-  });
-});
-
-describe('cutting the token', () => {
-  test.each([
-    ['[A1B2C3D4] RAMAIS=1121', 'RAMAIS=1121', ['A1B2C3D4']],
-    ['Re: [a1b2c3d4]RAMAIS=1121', 'Re: RAMAIS=1121', ['A1B2C3D4']],
-    ['RAMAIS=1121 [ A1B2C3D4 ]', 'RAMAIS=1121', ['A1B2C3D4']],
-    ['[A1B2C3D4] RAMAIS=1121 [00000000]', 'RAMAIS=1121', ['A1B2C3D4', '00000000']],
-    ['[A1B2C3D4]', '', ['A1B2C3D4']],
-    ['[A1B2[00000000]C3D4] x', '[A1B2 C3D4] x', ['00000000']],
-    ['[ [A1B2C3D4] 00000000] x', 'x', ['A1B2C3D4', '00000000']],
-    ['RAMAIS=1121  [A1B2C3D] [A1B2C3D4E] [XYZ01234]', 'RAMAIS=1121  [A1B2C3D] [A1B2C3D4E] [XYZ01234]', []],
-  ])('%s', (subject, left, tokens) => {
-    expect(cutTokens(subject)).toEqual({ subject: left, tokens });
-  });
-
-  test('leaves no token, however they are nested', () => {
-    const piece = fc.oneof(
-      fc.constantFrom('[', ']', ' ', '\t', 'A1B2C3D4', 'a1b2', 'C3D4', '0', 'RAMAIS='),
-      fc.string({ maxLength: 3 }),
-    );
-    fc.assert(
-      fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => {
-        const { subject } = cutTokens(pieces.join(''));
-        expect(subject).not.toMatch(/\[\s*[0-9a-f]{8}\s*\]/i);
-        expect(cutTokens(subject)).toEqual({ subject, tokens: [] });
-      }),
-    );
-  });
-
-  test('takes no long time over a long subject', () => {
-    const begun = performance.now();
-    cutTokens(`${'['.repeat(500)}A1B2C3D4${']'.repeat(500)}`);
-    expect(performance.now() - begun).toBeLessThan(100);
   });
 });
 
@@ -117,6 +81,15 @@ describe('the token file', () => {
     expect(await door.accepts(['11111111'])).toBe(true);
   });
 
+  test('lists also what does not open: it is a secret all the same', async () => {
+    const list = [{ token: 'a1b2c3d4' }, { token: '00000000', enabled: false }];
+    await using it = await tokens(JSON.stringify({ tokens: list }));
+    const door = await openDoorTokens(it.path, silentLog);
+    expect(await door.listed()).toEqual(new Set(['A1B2C3D4', '00000000']));
+    await it.rewrite('11111111');
+    expect(await door.listed()).toEqual(new Set(['11111111']));
+  });
+
   test.each([
     'A1B2C3D4 and more',
     'nonsense',
@@ -157,7 +130,10 @@ describe('the token file', () => {
 
 describe('the door', () => {
   const whitelist = createWhitelist(['ana@example.com'], []);
-  const tokens = { accepts: async (candidates: readonly string[]) => candidates.includes('A1B2C3D4') };
+  const tokens = {
+    accepts: async (candidates: readonly string[]) => candidates.includes('A1B2C3D4'),
+    listed: async () => new Set(['A1B2C3D4']),
+  };
   const strict = createAccess({ whitelist, tokens, requireToken: true });
 
   test('opens to who is on the list and has a token, and hands on the subject without it', async () => {
@@ -175,6 +151,15 @@ describe('the door', () => {
     [null, '[A1B2C3D4] RAMAIS=1121', 'not-allowed'],
   ])('stays shut to %s with %s', async (from, subject, reason) => {
     expect(await strict.decide(from, subject)).toEqual({ allowed: false, reason, subject: 'RAMAIS=1121' });
+  });
+
+  test('shows nobody a token that was written without its brackets', async () => {
+    expect(await strict.decide('ana@example.com', 'A1B2C3D4 RAMAIS=1121')).toEqual({
+      allowed: false,
+      reason: 'token-missing',
+      subject: '******** RAMAIS=1121',
+    });
+    expect(await strict.conceal('Subject: [00000000] A1B2C3D4')).toBe('Subject: [********] ********');
   });
 
   test('asks for no token where none is required, and cuts it all the same', async () => {

@@ -88,14 +88,11 @@ describe('accepting a mail', () => {
       source: null,
       request: {
         command: 'RECUSA',
-        params: {
-          reason: 'faults',
-          faults: [{ field: 'SUBJECT', code: 'no-command' }],
-          corrected: 'RAMAIS=1121',
-        },
+        params: { reason: 'faults' },
         requester: ANA,
         subject: 'Bom dia!',
       },
+      details: { faults: [{ field: 'SUBJECT', code: 'no-command' }], corrected: 'RAMAIS=1121' },
     });
   });
 
@@ -106,8 +103,11 @@ describe('accepting a mail', () => {
     const uid = it.mailbox.deliver(mailSource({ body }));
     expect(await dealtWith(it, uid)).toMatchObject({ event: 'mail.too-large' });
     expect(await dealtWith(it, stranger)).toMatchObject({ event: 'mail.not-allowed' });
-    expect(it.acceptor.jobs.map((job) => job.request)).toMatchObject([
-      { command: 'RECUSA', params: { reason: 'too-large', limitBytes: MAX_BYTES } },
+    expect(it.acceptor.jobs).toMatchObject([
+      {
+        request: { command: 'RECUSA', params: { reason: 'too-large' } },
+        details: { limitBytes: MAX_BYTES },
+      },
     ]);
   });
 
@@ -133,7 +133,7 @@ describe('accepting a mail', () => {
     const uid = it.mailbox.deliver(mailSource(source));
     expect(await dealtWith(it, uid)).toMatchObject({ event: 'mail.not-allowed', reason: 'not-allowed' });
     expect(it.acceptor.jobs).toEqual([]);
-    expect(it.lines.join('')).toContain('not on the whitelist');
+    await eventually('the log', () => it.lines.join('').includes('not on the whitelist'));
   });
 
   test('answers a missing or wrong token at most once a day to each address', async () => {
@@ -172,6 +172,15 @@ describe('accepting a mail', () => {
       params: { kind: 'mail-set-aside' },
     });
     expect([...it.setAside.values()].map(({ content }) => content.equals(raw))).toEqual([true]);
+  });
+
+  test('keeps a mail that it puts aside without its tokens', async () => {
+    await using it = await world();
+    const uid = it.mailbox.deliver(`\n\nSubject: [${TOKEN}] RAMAIS=1121\n${TOKEN.toLowerCase()}`);
+    await dealtWith(it, uid);
+    const [kept] = it.setAside.values();
+    expect(kept?.content.toString().toUpperCase()).not.toContain(TOKEN);
+    expect(kept?.content.toString()).toContain('RAMAIS=1121');
   });
 
   test('tells the admin of a mail that has the identity of another request, and goes on', async () => {

@@ -6,11 +6,25 @@ import type { Clock } from '../../../node/platform/clock.ts';
 import { AppError } from '../../../node/platform/errors.ts';
 import { createWorld, type World, type WorldOptions } from '../../support/ingest-world.ts';
 import { mailSource } from '../../support/mails.ts';
-import { createMemoryMailbox } from '../../support/memory-mailbox.ts';
+import { createMemoryMailbox, type MemoryMailbox } from '../../support/memory-mailbox.ts';
 import { eventually } from '../../support/process.ts';
 
 /** The machine's clock, whose waits for a new connection or a disk take no time. */
 const hasty: Clock = { ...systemClock, sleep: (_ms, signal) => systemClock.sleep(1, signal) };
+
+/** A clock that leaps over its sleeps. */
+function leaping(): Clock & { leaptMs(): number } {
+  let leapt = 0;
+  return {
+    ...systemClock,
+    leaptMs: () => leapt,
+    monotonicMs: () => systemClock.monotonicMs() + leapt,
+    sleep: async (ms, signal) => {
+      leapt += ms;
+      await systemClock.sleep(1, signal);
+    },
+  };
+}
 
 async function setup(change: Partial<WorldOptions> = {}) {
   const mailbox = createMemoryMailbox(systemClock.now);
@@ -156,18 +170,6 @@ describe('watching the mailbox', () => {
     expect(subjects(other)).toEqual(['RAMAIS=2', 'RAMAIS=4']);
   });
 
-  test('puts a mail aside that the server lists and does not give out, and tells the admin', async () => {
-    await using it = await setup();
-    it.start();
-    await state(it, 'watching');
-    it.mailbox.damage(1);
-    it.mailbox.deliver(mailSource({ subject: 'RAMAIS=1' }));
-    it.mailbox.deliver(mailSource({ subject: 'RAMAIS=2' }));
-    await handled(it, 2);
-    expect(it.audit.map(({ event }) => event)).toEqual(['mail.set-aside', 'mail.accepted']);
-    expect(it.commands()).toEqual(['AVISO', 'RAMAIS']);
-  });
-
   test('takes hundreds of mails in their order', async () => {
     await using it = await setup();
     it.start();
@@ -177,6 +179,95 @@ describe('watching the mailbox', () => {
     await handled(it, wanted.length);
     expect(subjects(it)).toEqual(wanted);
     await eventually('the flags', () => it.mailbox.flagsOf(230).includes('\\Seen'));
+  });
+});
+
+describe('a mail that cannot be read', () => {
+  const MINUTES_10 = 10 * 60_000;
+  const refusal = (code: string): AppError => new AppError(code, 'as the test wants it', { retriable: true });
+
+  /** A world on a mailbox whose `read` first does this. */
+  async function reading(before: (uids: readonly number[], mailbox: MemoryMailbox) => void) {
+    const clock = leaping();
+    const mailbox = createMemoryMailbox(systemClock.now);
+    const faulty: Mailbox = {
+      open: async (signal) => {
+        const session = await mailbox.open(signal);
+        const read: typeof session.read = async (uids, maxBytes) => {
+          before(uids, mailbox);
+          return session.read(uids, maxBytes);
+        };
+        return { ...session, read };
+      },
+    };
+    const world = await createWorld({ mailbox: faulty, clock });
+    return Object.assign(world, { mailbox, clock });
+  }
+  const events = (world: World): string[] => world.audit.map(({ event }) => event);
+
+  test('is put aside after many minutes where the others can, and the admin is told', async () => {
+    await using it = await reading(() => undefined);
+    it.mailbox.damage(1);
+    it.mailbox.deliver(mailSource({ subject: 'RAMAIS=1' }));
+    it.mailbox.deliver(mailSource({ subject: 'RAMAIS=2' }));
+    it.start();
+    await handled(it, 2);
+    expect(events(it)).toEqual(['mail.set-aside', 'mail.accepted']);
+    expect(it.commands()).toEqual(['AVISO', 'RAMAIS']);
+    expect(it.clock.leaptMs()).toBeGreaterThanOrEqual(MINUTES_10);
+  });
+
+  test('and that ends the session each time does not keep the others from being taken', async () => {
+    await using it = await reading((uids, mailbox) => {
+      if (!uids.includes(2)) return;
+      mailbox.kick();
+      throw refusal('mailbox.closed');
+    });
+    for (const n of [1, 2, 3, 4]) it.mailbox.deliver(mailSource({ subject: `RAMAIS=${n}` }));
+    it.start();
+    await handled(it, 4);
+    expect(events(it)).toEqual(['mail.accepted', 'mail.set-aside', 'mail.accepted', 'mail.accepted']);
+    expect(it.clock.leaptMs()).toBeGreaterThanOrEqual(MINUTES_10);
+    expect(it.mailbox.opened()).toBeGreaterThanOrEqual(5);
+  });
+
+  test('as none can for an hour is waited for, and nothing is put aside', async () => {
+    const hour = 60 * 60_000;
+    let leaptMs = (): number => 0;
+    await using it = await reading(() => {
+      if (leaptMs() < hour) throw refusal('mailbox.unavailable');
+    });
+    leaptMs = it.clock.leaptMs;
+    for (const n of [1, 2, 3]) it.mailbox.deliver(mailSource({ subject: `RAMAIS=${n}` }));
+    it.start();
+    await handled(it, 3);
+    expect(subjects(it)).toEqual(['RAMAIS=1', 'RAMAIS=2', 'RAMAIS=3']);
+    expect(it.ingest.status().lastError).toMatchObject({ code: 'mailbox.unavailable' });
+  });
+
+  test('and is the only one is waited for until another comes', async () => {
+    await using it = await reading(() => undefined);
+    it.mailbox.damage(1);
+    it.mailbox.deliver(mailSource({ subject: 'RAMAIS=1' }));
+    it.start();
+    await eventually('an hour', () => it.clock.leaptMs() > 6 * MINUTES_10);
+    expect(it.audit).toEqual([]);
+    it.mailbox.deliver(mailSource({ subject: 'RAMAIS=2' }));
+    await handled(it, 2);
+    expect(events(it)).toEqual(['mail.set-aside', 'mail.accepted']);
+  });
+
+  test('is forgotten when a person removes it', async () => {
+    await using it = await reading(() => undefined);
+    it.mailbox.damage(1);
+    it.mailbox.deliver(mailSource({ subject: 'RAMAIS=1' }));
+    it.start();
+    await eventually('a try', () => it.lines.some((line) => line.includes('cannot be read')));
+    it.mailbox.remove(1);
+    await state(it, 'watching');
+    it.mailbox.deliver(mailSource({ subject: 'RAMAIS=2' }));
+    await handled(it, 1);
+    expect(subjects(it)).toEqual(['RAMAIS=2']);
   });
 });
 
@@ -253,9 +344,9 @@ describe('new UIDs for all mails', () => {
     it.start();
     await state(it, 'watching');
     expect(subjects(it)).toEqual(['RAMAIS=1', 'RAMAIS=2', '']);
-    expect(it.acceptor.jobs[2]?.request).toMatchObject({
-      command: 'AVISO',
-      params: { kind: 'mail-in-doubt', details: { subject: 'RAMAIS=3' } },
+    expect(it.acceptor.jobs[2]).toMatchObject({
+      request: { command: 'AVISO', params: { kind: 'mail-in-doubt' } },
+      details: { subject: 'RAMAIS=3' },
     });
     expect(it.audit.map(({ event }) => event).slice(2)).toEqual([
       'mail.accepted',
@@ -284,6 +375,23 @@ describe('new UIDs for all mails', () => {
     it.mailbox.renumber();
     await eventually('the rescan', () => it.lines.some((line) => line.includes('new UIDs')));
     expect(subjects(it)).toEqual(['RAMAIS=2']);
+  });
+
+  test('a spam, or a mail of the future, does not keep requests of before from being looked at', async () => {
+    await using it = await setup();
+    it.start();
+    await state(it, 'watching');
+    const future = now().add({ hours: 24 * 365 });
+    it.mailbox.deliver(mailSource({ subject: 'RAMAIS=1' }), { receivedAt: future });
+    it.mailbox.deliver(mailSource({ from: 'eve@evil.example' }), { receivedAt: future });
+    await handled(it, 2);
+    await it.ingest.stop();
+    it.mailbox.deliver(mailSource({ subject: 'RAMAIS=2' }));
+    it.mailbox.renumber();
+    it.start();
+    await handled(it, 3);
+    await state(it, 'watching');
+    expect(subjects(it)).toEqual(['RAMAIS=1', 'RAMAIS=2']);
   });
 
   test('a rescan that breaks off keeps its rule when it is made good', async () => {

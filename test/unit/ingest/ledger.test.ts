@@ -81,6 +81,16 @@ describe('the ledger', () => {
     expect(it.ledger.lastReceivedAt()).toBeNull();
   });
 
+  test('knows when the last mail came that a job was made of, and no later than it was recorded', async () => {
+    await using it = await open();
+    const at = (receivedAt: string, more = {}) => it.ledger.append(entry({ receivedAt, ...more }));
+    await at('2026-03-02T10:00:00Z');
+    await at('2026-03-02T11:00:00Z', { job: OTHER, digest: null, outcome: 'not-allowed' });
+    expect(it.ledger.lastReceivedAt()?.toString()).toBe('2026-03-02T10:00:00Z');
+    await at('2030-01-01T00:00:00Z');
+    expect(it.ledger.lastReceivedAt()?.toString()).toBe('2026-03-02T12:00:00Z');
+  });
+
   test('knows which mails still want their flags', async () => {
     await using it = await open();
     await it.ledger.append(entry({ uid: 1 }));

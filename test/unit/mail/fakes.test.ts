@@ -20,11 +20,9 @@ mailboxContract(describe, 'in memory', async () => {
 
 mailerContract(describe, 'in memory', async () => {
   const mailer = createMemoryMailer();
-  return {
-    mailer,
-    arrived: async (address, messageId) =>
-      mailer.sent.filter((mail) => mail.messageId === messageId && [...mail.to, ...mail.cc].includes(address))
-        .length,
-    [Symbol.asyncDispose]: () => mailer.close(),
-  };
+  const arrived = async (address: string, messageId: string): Promise<number> =>
+    mailer.sent
+      .filter((mail) => mail.messageId === messageId)
+      .filter((mail) => (mail.only ?? [...mail.to, ...mail.cc]).includes(address)).length;
+  return { mailer, arrived, arrivedNow: arrived, [Symbol.asyncDispose]: () => mailer.close() };
 });

@@ -7,7 +7,9 @@ import { systemClock } from '../../../node/platform/clock.ts';
 import { type AppError, codeOf } from '../../../node/platform/errors.ts';
 import { silentLog } from '../../../node/platform/log.ts';
 import { fixedClock } from '../../support/fixed-clock.ts';
+import { startHangingRelay } from '../../support/hanging-relay.ts';
 import { outgoing } from '../../support/mailer-contract.ts';
+import { eventually } from '../../support/process.ts';
 
 const { signal } = new AbortController();
 
@@ -49,20 +51,24 @@ async function serverThat(
   server.listen(0, '127.0.0.1');
   await once(server.server, 'listening');
   const { port } = server.server.address() as AddressInfo;
-  const mailer = createSmtpMailer({
-    host: '127.0.0.1',
-    port,
-    tls: 'none',
-    ca: null,
-    login: null,
-    from: 'node@example.test',
-    nodeId: 'audio',
-    log: silentLog,
-    clock: systemClock,
-    ...change,
-  });
+  const mailerTo = (at: number) =>
+    createSmtpMailer({
+      host: '127.0.0.1',
+      port: at,
+      tls: 'none',
+      ca: null,
+      login: null,
+      from: 'node@example.test',
+      nodeId: 'audio',
+      log: silentLog,
+      clock: systemClock,
+      ...change,
+    });
+  const mailer = mailerTo(port);
   return {
     mailer,
+    port,
+    mailerTo,
     received,
     connections: () => connections,
     /** Ends the connections that the mailer keeps, as a server does after a while. */
@@ -144,6 +150,81 @@ describe('sending by SMTP when the server does not take it', () => {
     await using it = await serverThat([], { dropAtSender: true });
     expect(await it.mailer.send(outgoing(), signal).catch(codeOf)).toBe('mail.unavailable');
     expect(it.received).toHaveLength(0);
+  });
+});
+
+describe('recipients that the server does not take', () => {
+  const only = (codes: Readonly<Record<string, number>>): SMTPServerOptions => ({
+    onRcptTo: ({ address }, _session, done) => {
+      const responseCode = codes[address];
+      done(responseCode === undefined ? null : Object.assign(new Error('not now'), { responseCode }));
+    },
+  });
+
+  test('are told apart by whether they may be taken later', async () => {
+    await using it = await serverThat([], only({ 'b@example.test': 451, 'c@example.test': 550 }));
+    const mail = outgoing({ to: ['a@example.test', 'b@example.test'], cc: ['c@example.test'] });
+    expect(await it.mailer.send(mail, signal)).toEqual({
+      response: expect.stringMatching(/^250/),
+      deferred: ['b@example.test'],
+      refused: ['c@example.test'],
+    });
+  });
+
+  test('make it unavailable, where one of them may be taken later and none was taken', async () => {
+    await using it = await serverThat([], only({ 'b@example.test': 451, 'c@example.test': 550 }));
+    const mail = outgoing({ to: ['b@example.test'], cc: ['c@example.test'] });
+    expect(await it.mailer.send(mail, signal).catch(codeOf)).toBe('mail.unavailable');
+  });
+
+  test('get the mail alone later, with the header of before', async () => {
+    const recipients: string[] = [];
+    await using it = await serverThat([], {
+      onRcptTo: ({ address }, _session, done) => {
+        recipients.push(address);
+        done();
+      },
+    });
+    await it.mailer.send(outgoing({ only: ['ana@example.test'] }), signal);
+    expect(recipients).toEqual(['ana@example.test']);
+    expect(it.received[0]).toContain('To: admin@example.test');
+  });
+});
+
+describe.concurrent('a server that hangs', () => {
+  const BOUND_MS = 3_000;
+
+  test.each([
+    ['the greeting', /^EHLO/im, 'mail.unavailable'],
+    ['MAIL FROM', /^MAIL FROM/im, 'mail.unavailable'],
+    ['DATA', /^DATA/im, 'mail.unavailable'],
+    ['the final dot', /\r\n\.\r\n$/, 'mail.unknown'],
+  ])('at %s is left at once when told to, and by the end of the mailer', async (_, trigger, code) => {
+    await using it = await serverThat([]);
+    for (const leave of ['abort', 'close'] as const) {
+      await using relay = await startHangingRelay(it.port, trigger);
+      const mailer = it.mailerTo(relay.port);
+      const giveUp = new AbortController();
+      const sending = mailer.send(outgoing(), giveUp.signal).catch(codeOf);
+      await relay.hanging;
+      const begun = performance.now();
+      if (leave === 'abort') giveUp.abort();
+      else await mailer.close();
+      expect(await sending).toBe(code);
+      await eventually('the connection to end', () => relay.open() === 0);
+      expect(performance.now() - begun).toBeLessThan(BOUND_MS);
+      await mailer.close();
+    }
+  });
+
+  test('at RSET after a refusal does not keep the mailer from ending', async () => {
+    await using it = await serverThat([554]);
+    await using relay = await startHangingRelay(it.port, /^RSET/im);
+    const mailer = it.mailerTo(relay.port);
+    expect(await mailer.send(outgoing(), signal).catch(codeOf)).toBe('mail.rejected');
+    await relay.hanging;
+    await mailer.close();
+    await eventually('the connection to end', () => relay.open() === 0, BOUND_MS);
   });
 });
 
