@@ -1,29 +1,18 @@
 import { access, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as z from 'zod';
-import { sha256Schema } from '../../protocol/job.ts';
-import { isMissing, readBounded, removeDurable, syncDirectory, writeDurable } from '../platform/durable.ts';
+import { isMissing, removeDurable, syncDirectory, writeDurable } from '../platform/durable.ts';
 import { AppError, codeOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
-import { type Delivery, deliverySchema } from './manifest.ts';
+import { createKeyedMutex } from '../platform/mutex.ts';
+import { type DeliveryRecord, readRecord, RECORD_VERSION } from './delivery-record.ts';
+import type { Delivery } from './manifest.ts';
 import { checkJobId, isJobId } from './object-key.ts';
 import type { Publisher } from './publisher.ts';
+import { removeFromWeb } from './web-publisher.ts';
 
-const RECORD_VERSION = 1;
-/** Some 300 bytes a recording. */
-const MAX_RECORD_BYTES = 32 * 1024 * 1024;
 const SUFFIX = '.json';
-
-const recordSchema = z.strictObject({
-  version: z.literal(RECORD_VERSION),
-  job: sha256Schema,
-  /** Which publisher holds it: another one cannot remove it. */
-  publisher: z.enum(['web', 's3']),
-  expiresAt: z.iso.datetime(),
-  /** Null from when publishing begins until it is complete. */
-  manifest: deliverySchema.nullable(),
-});
-type DeliveryRecord = z.infer<typeof recordSchema>;
+/** So long a record of what nobody here can remove is kept, for people to see. */
+const ELSEWHERE_HOURS = 30 * 24;
 
 /** What has been delivered and until when: a durable record a job. */
 export interface DeliveryStore {
@@ -34,7 +23,10 @@ export interface DeliveryStore {
   begin(job: string, expiresAt: Temporal.Instant, signal: AbortSignal): Promise<void>;
   /** Keeps a complete delivery. */
   save(delivery: Delivery): Promise<void>;
-  /** The complete delivery of a job; null where there is none, or its record cannot be understood (logged). */
+  /**
+   * The complete delivery of a job; null where there is none, where it lies elsewhere than the publisher publishes
+   * now (nobody can make its links), or where its record cannot be understood (logged).
+   */
   read(job: string): Promise<Delivery | null>;
   /** As `read`, after a crash: null too where what it published is not there whole. */
   alreadyDelivered(job: string, signal: AbortSignal): Promise<Delivery | null>;
@@ -47,11 +39,16 @@ export interface DeliveryStoreOptions {
   readonly directory: string;
   readonly publisher: Publisher;
   readonly log: Log;
+  /** Where the web publisher keeps its files, whoever publishes now; left out: `web` beside `directory`. */
+  readonly webRoot?: string;
 }
 
 /** The records of deliveries, as JSON files named after their jobs. */
-export function createDeliveryStore({ directory, publisher, log }: DeliveryStoreOptions): DeliveryStore {
+export function createDeliveryStore(options: DeliveryStoreOptions): DeliveryStore {
+  const { directory, publisher, log } = options;
   const pathOf = (job: string): string => join(directory, checkJobId(job) + SUFFIX);
+  const exclusive = createKeyedMutex();
+  let told = false;
 
   async function write(job: string, expiresAt: string, manifest: Delivery | null): Promise<void> {
     const made = await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -60,15 +57,29 @@ export function createDeliveryStore({ directory, publisher, log }: DeliveryStore
       version: RECORD_VERSION,
       job,
       publisher: publisher.name,
+      place: publisher.place,
       expiresAt,
       manifest,
     };
     await writeDurable(pathOf(job), `${JSON.stringify(record)}\n`);
   }
 
+  /** Removes what an earlier attempt published. */
+  async function clear(job: string, signal: AbortSignal): Promise<void> {
+    const record = await readRecord(pathOf(job)).catch(() => null); // broken: it lies here, most likely
+    try {
+      if (record === null) await publisher.removeJob(job, signal);
+      else await removeObjects(options, record, signal);
+    } catch (error) {
+      if (codeOf(error) !== 'publish.elsewhere') throw error;
+      log.warn(ELSEWHERE, { job, place: record?.place });
+    }
+  }
+
   async function read(job: string): Promise<Delivery | null> {
     try {
-      return (await readRecord(pathOf(job)))?.manifest ?? null;
+      const record = await readRecord(pathOf(job));
+      return record !== null && isHere(record, publisher) ? record.manifest : null;
     } catch (error) {
       log.warn('the record of a delivery cannot be understood', { job, code: codeOf(error) });
       return null;
@@ -76,10 +87,11 @@ export function createDeliveryStore({ directory, publisher, log }: DeliveryStore
   }
 
   return {
-    begin: async (job, expiresAt, signal) => {
-      if (await isThere(pathOf(job))) await publisher.removeJob(job, signal);
-      await write(job, expiresAt.toString(), null);
-    },
+    begin: (job, expiresAt, signal) =>
+      exclusive(job, async () => {
+        if (await isThere(pathOf(job))) await clear(job, signal);
+        await write(job, expiresAt.toString(), null);
+      }),
     save: (delivery) => write(delivery.job, delivery.expiresAt, delivery),
     read,
     alreadyDelivered: async (job, signal) => {
@@ -92,8 +104,65 @@ export function createDeliveryStore({ directory, publisher, log }: DeliveryStore
       const whole = delivery.zip === null ? size !== null : size === delivery.zip.sizeBytes;
       return whole ? delivery : null;
     },
-    sweepExpired: (now, signal) => sweep(directory, publisher, log, now, signal),
+    sweepExpired: async (now, signal) => {
+      const swept = await sweep(directory, log, signal, (job) =>
+        exclusive(job, () => expire(options, job, now, signal)),
+      );
+      if (swept.elsewhere > 0 && !told) {
+        told = true;
+        log.warn(ELSEWHERE, { deliveries: swept.elsewhere, place: swept.place });
+      }
+      return sentenceOf(swept);
+    },
   };
+}
+
+const ELSEWHERE =
+  'expired deliveries lie where this node cannot remove them: remove them by hand, or configure that bucket again; ' +
+  'their records are dropped after 30 days';
+
+/** Whether the publisher puts things where this one lies; records of before 'place' was kept lie where it does. */
+function isHere({ publisher, place }: DeliveryRecord, now: Publisher): boolean {
+  return publisher === now.name && (place === undefined || place === now.place);
+}
+
+/** @throws what `Publisher.removeJob` throws */
+async function removeObjects(
+  { directory, publisher, webRoot }: DeliveryStoreOptions,
+  record: DeliveryRecord,
+  signal: AbortSignal,
+): Promise<void> {
+  const { job, place } = record;
+  if (record.publisher === publisher.name) await publisher.removeJob(job, signal, place);
+  else if (record.publisher === 'web') await removeFromWeb(webRoot ?? join(directory, '../web'), job);
+  else throw new AppError('publish.elsewhere', `the results lie in ${place ?? 'a bucket'}`);
+}
+
+type Expiry = 'removed' | 'kept' | 'dropped' | { readonly elsewhere: string };
+
+/** Removes the delivery of a job where it has expired. */
+async function expire(
+  options: DeliveryStoreOptions,
+  job: string,
+  now: Temporal.Instant,
+  signal: AbortSignal,
+): Promise<Expiry> {
+  const path = join(options.directory, job + SUFFIX);
+  const record = await readRecord(path);
+  if (record === null) return 'kept';
+  const expiresAt = Temporal.Instant.from(record.expiresAt);
+  if (Temporal.Instant.compare(now, expiresAt) < 0) return 'kept';
+  try {
+    await removeObjects(options, record, signal);
+  } catch (error) {
+    if (codeOf(error) !== 'publish.elsewhere') throw error;
+    const isOld = Temporal.Instant.compare(now, expiresAt.add({ hours: ELSEWHERE_HOURS })) >= 0;
+    if (!isOld) return { elsewhere: record.place ?? 'a bucket that is not known' };
+    await removeDurable(path);
+    return 'dropped';
+  }
+  await removeDurable(path);
+  return 'removed';
 }
 
 async function isThere(path: string): Promise<boolean> {
@@ -106,46 +175,40 @@ async function isThere(path: string): Promise<boolean> {
   }
 }
 
-/** Null where there is none. @throws AppError `delivery.broken-record` */
-async function readRecord(path: string): Promise<DeliveryRecord | null> {
-  try {
-    return recordSchema.parse(JSON.parse((await readBounded(path, MAX_RECORD_BYTES)).toString()));
-  } catch (error) {
-    if (isMissing(error)) return null;
-    throw new AppError('delivery.broken-record', `${path} is no record of a delivery`, { cause: error });
-  }
+interface Swept {
+  removed: number;
+  kept: number;
+  failed: number;
+  dropped: number;
+  elsewhere: number;
+  /** One of the places of those that lie elsewhere. */
+  place: string | null;
 }
 
 async function sweep(
   directory: string,
-  publisher: Publisher,
   log: Log,
-  now: Temporal.Instant,
   signal: AbortSignal,
-): Promise<string> {
-  const jobs = await listJobs(directory);
-  const counts = { removed: 0, kept: 0, failed: 0, elsewhere: 0 };
-  for (const job of jobs) {
+  one: (job: string) => Promise<Expiry>,
+): Promise<Swept> {
+  const swept: Swept = { removed: 0, kept: 0, failed: 0, dropped: 0, elsewhere: 0, place: null };
+  for (const job of await listJobs(directory)) {
     signal.throwIfAborted();
-    const path = join(directory, job + SUFFIX);
     try {
-      const record = await readRecord(path);
-      if (record === null || Temporal.Instant.compare(now, Temporal.Instant.from(record.expiresAt)) < 0) {
-        counts.kept += 1;
-      } else if (record.publisher === publisher.name) {
-        await publisher.removeJob(job, signal);
-        await removeDurable(path);
-        counts.removed += 1;
+      const became = await one(job);
+      if (typeof became === 'string') {
+        swept[became] += 1;
       } else {
-        counts.elsewhere += 1;
+        swept.elsewhere += 1;
+        swept.place = became.elsewhere;
       }
     } catch (error) {
       signal.throwIfAborted();
-      counts.failed += 1;
+      swept.failed += 1;
       log.warn('an expired delivery could not be removed', { job, code: codeOf(error) });
     }
   }
-  return sentenceOf(counts);
+  return swept;
 }
 
 async function listJobs(directory: string): Promise<string[]> {
@@ -159,10 +222,11 @@ async function listJobs(directory: string): Promise<string[]> {
   }
 }
 
-function sentenceOf(counts: { removed: number; kept: number; failed: number; elsewhere: number }): string {
+function sentenceOf(counts: Swept): string {
   const parts = [`removed ${counts.removed} expired ${counts.removed === 1 ? 'delivery' : 'deliveries'}`];
   if (counts.kept > 0) parts.push(`${counts.kept} still open`);
   if (counts.elsewhere > 0) parts.push(`${counts.elsewhere} held by a publisher that is not configured`);
+  if (counts.dropped > 0) parts.push(`${counts.dropped} of these given up`);
   if (counts.failed > 0) parts.push(`${counts.failed} could not be removed`);
   return parts.join(', ');
 }

@@ -12,6 +12,8 @@ export interface PublishedObject {
 /** Where results are delivered. Every object lies under `<prefix>/<node>/<job>/`. */
 export interface Publisher {
   readonly name: 'web' | 's3';
+  /** Where what it publishes lies (node, bucket, prefix): kept with each delivery, so that settings may change. */
+  readonly place: string;
   /**
    * Stores an object from a stream with backpressure; it appears whole or not at all, and replaces an earlier
    * one of the same key. Resolves with its size. @throws AppError `publish.unavailable` (retriable)
@@ -21,6 +23,9 @@ export interface Publisher {
   size(key: string, signal: AbortSignal): Promise<number | null>;
   /** A link that opens this object and no other until `expiresAt`. */
   link(object: PublishedObject, expiresAt: Temporal.Instant): Promise<string>;
-  /** Removes everything of a job, uploads that were never finished too. */
-  removeJob(jobId: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Removes everything of a job, uploads that were never finished too; from `place` where that is given.
+   * @throws AppError `publish.elsewhere` where it cannot reach that place
+   */
+  removeJob(jobId: string, signal: AbortSignal, place?: string): Promise<void>;
 }

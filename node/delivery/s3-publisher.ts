@@ -60,8 +60,10 @@ export async function createS3Publisher(options: S3PublisherOptions): Promise<Pu
     const { job, name } = parseKey(key);
     return `${base}${job}/${name}`;
   };
+  const within = `${options.endpoint?.replace(/\/+$/, '') ?? 's3:/'}/${options.bucket}/`;
   return {
     name: 's3',
+    place: within + base,
     put: async (object, body, signal) => {
       try {
         return await put(bucket, keyOf(object.key), object, body, signal);
@@ -74,9 +76,15 @@ export async function createS3Publisher(options: S3PublisherOptions): Promise<Pu
     },
     size: (key, signal) => size(bucket, keyOf(key), signal),
     link: (object, expiresAt) => link(bucket, keyOf(object.key), object, expiresAt),
-    removeJob: async (jobId, signal) => {
+    removeJob: async (jobId, signal, place = within + base) => {
+      if (!place.startsWith(within)) {
+        throw new AppError(
+          'publish.elsewhere',
+          `the results lie in ${place}, which is not configured any more`,
+        );
+      }
       try {
-        await removeAll(bucket, `${base}${checkJobId(jobId)}/`, signal);
+        await removeAll(bucket, `${place.slice(within.length)}${checkJobId(jobId)}/`, signal);
       } catch (error) {
         signal.throwIfAborted();
         throw explainS3(error, 'remove results');

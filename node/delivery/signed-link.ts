@@ -1,11 +1,6 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { chmod, mkdir, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { isMissing, readBounded, writeDurable } from '../platform/durable.ts';
-import { AppError } from '../platform/errors.ts';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import { isObjectKey } from './object-key.ts';
 
-const KEY_BYTES = 32;
 /** Seconds since 1970 have ten digits until 2286; more would only be a way to make us compute. */
 const EXPIRY = /^\d{1,11}$/;
 const MAC = /^[A-Za-z0-9_-]{43}$/;
@@ -25,30 +20,6 @@ export interface LinkTarget {
 export type Verdict =
   | { readonly kind: 'valid' | 'expired'; readonly disposition: Disposition }
   | { readonly kind: 'invalid' };
-
-/**
- * The key that links are signed with: read from `path`, made there (mode 0600) at first. Whoever has it can make
- * links; removing it ends all links. @throws AppError `link.key` where the file is no key or others can read it
- */
-export async function loadLinkKey(path: string): Promise<Buffer> {
-  try {
-    const { mode } = await stat(path);
-    if ((mode & 0o077) !== 0) {
-      throw new AppError('link.key', `others can read the key of the links; run: chmod 600 ${path}`);
-    }
-    const key = await readBounded(path, KEY_BYTES);
-    if (key.length !== KEY_BYTES)
-      throw new AppError('link.key', `${path} does not hold a key of ${KEY_BYTES} bytes`);
-    return key;
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-  }
-  const key = randomBytes(KEY_BYTES);
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await writeDurable(path, key);
-  await chmod(path, 0o600);
-  return key;
-}
 
 /** The path and query of a link, to be put after PUBLIC_URL. Expiry is rounded down to the second. */
 export function signLink(key: Buffer, target: LinkTarget, expiresAt: Temporal.Instant): string {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm, stat, unlink } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isMissing, syncDirectory, TEMPORARY_PREFIX } from '../platform/durable.ts';
@@ -8,13 +8,16 @@ import { checkJobId, checkNodeId, parseKey } from './object-key.ts';
 import type { PublishedObject, Publisher } from './publisher.ts';
 import { signLink } from './signed-link.ts';
 
+/** Written at a time. */
+const BLOCK_BYTES = 256 * 1024;
+
 export interface WebPublisherOptions {
   /** `<STATE_DIR>/web`; the public listener serves what lies below it. */
   readonly root: string;
   readonly nodeId: string;
   /** PUBLIC_URL, with or without a slash at its end. */
   readonly publicUrl: string;
-  /** See `loadLinkKey`. */
+  /** Signs links: whoever has it can make them. See `loadSecretKey`. */
   readonly linkKey: Buffer;
 }
 
@@ -30,6 +33,7 @@ export function createWebPublisher(options: WebPublisherOptions): Publisher {
 
   return {
     name: 'web',
+    place: `web:${node}`,
     put: async (object, body, signal) => {
       const { job, name } = parseKey(object.key);
       try {
@@ -52,10 +56,20 @@ export function createWebPublisher(options: WebPublisherOptions): Publisher {
     },
     link: (object, expiresAt) =>
       Promise.resolve(publicUrl + linkPath(node, object, options.linkKey, expiresAt)),
-    removeJob: async (jobId) => {
-      await rm(join(base, checkJobId(jobId)), { recursive: true, force: true });
-    },
+    removeJob: (jobId) => removeFromWeb(options.root, jobId),
   };
+}
+
+/** Removes a job's files below `root`, whatever NODE_ID was when they were published. */
+export async function removeFromWeb(root: string, jobId: string): Promise<void> {
+  checkJobId(jobId);
+  const entries = await readdir(root, { withFileTypes: true }).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+  for (const node of entries.filter((entry) => entry.isDirectory())) {
+    await rm(join(root, node.name, jobId), { recursive: true, force: true });
+  }
 }
 
 function linkPath(node: string, object: PublishedObject, key: Buffer, expiresAt: Temporal.Instant): string {
@@ -84,9 +98,9 @@ async function putFile(
   let sizeBytes = 0;
   try {
     await using file = await open(temporary, 'wx', 0o600);
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      await file.writeFile(chunk);
-      sizeBytes += chunk.length;
+    for await (const block of inBlocks(body)) {
+      await file.writeFile(block);
+      sizeBytes += block.length;
     }
     await file.sync();
   } catch (error) {
@@ -99,6 +113,21 @@ async function putFile(
   await rename(temporary, join(directory, name));
   await syncDirectory(directory);
   return sizeBytes;
+}
+
+/** Each write is a trip to another thread, and the headers of a ZIP come in pieces of a few bytes: they travel together. */
+async function* inBlocks(body: Readable): AsyncGenerator<Buffer> {
+  let pieces: Buffer[] = [];
+  let length = 0;
+  for await (const piece of body as AsyncIterable<Buffer>) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length < BLOCK_BYTES) continue;
+    yield Buffer.concat(pieces, length);
+    pieces = [];
+    length = 0;
+  }
+  if (length > 0) yield Buffer.concat(pieces, length);
 }
 
 /** What is wrong with the body or the caller's own abort goes through; the rest is a disk that did not take it. */

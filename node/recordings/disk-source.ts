@@ -74,7 +74,15 @@ async function find(
   if (chosen.length > max) {
     throw new AppError(
       'recordings.too-many',
-      `the search matches ${chosen.length} recordings, the limit is ${max}`,
+      `the search matches ${chosen.length} recordings, the limit is ${max}: ask for fewer extensions or a shorter time`,
+    );
+  }
+  if (walked.linkedFolders > 0) {
+    options.log.warn(
+      'symlinked directories below RECORDINGS_DIR are not searched; mount them there instead',
+      {
+        directories: walked.linkedFolders,
+      },
     );
   }
   const recordings = await mapBounded(chosen, STAT_CONCURRENCY, (match) => {

@@ -1,4 +1,4 @@
-import { type Dirent, opendirSync } from 'node:fs';
+import { type Dirent, opendirSync, statSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isMissing } from '../platform/durable.ts';
 import { canBeYear, type DatePath, type DayRange, enter, looksLikeYear } from './day-folders.ts';
@@ -11,6 +11,11 @@ const NAMES_PER_OPENING = 64;
 const MAX_DEPTH = 24;
 /** A year holds at most twelve months: a directory with more entries is none. */
 const MAX_PEEK = 13;
+
+/** Links looked at in one walk to tell whether they lead to directories. */
+const MAX_LINKS = 1000;
+/** Names of recordings, which are mostly what links in such a tree are. */
+const STAMPED = /-\d{8}-\d{6}-/;
 
 /** A name in the tree that may be wanted. */
 export interface Found {
@@ -29,6 +34,8 @@ export interface WalkResult {
   readonly unreadable: readonly string[];
   /** Names looked at. */
   readonly names: number;
+  /** Symlinked directories, which were not entered; of a great many links not all are counted. */
+  readonly linkedFolders: number;
 }
 
 interface Folder {
@@ -58,6 +65,8 @@ export async function walk(options: WalkOptions): Promise<WalkResult> {
     unreadable: [],
     folders: [],
     names: 0,
+    linkedFolders: 0,
+    links: 0,
     sawServer: false,
     budget: NAMES_PER_TURN,
   };
@@ -80,6 +89,9 @@ interface WalkState {
   readonly unreadable: string[];
   readonly folders: Folder[];
   names: number;
+  linkedFolders: number;
+  /** Links looked at. */
+  links: number;
   sawServer: boolean;
   /** Names until the event loop gets its turn. */
   budget: number;
@@ -98,6 +110,7 @@ async function walkFolder(folder: Folder, options: WalkOptions, state: WalkState
       await nextTurn();
       options.signal.throwIfAborted();
     }
+    if (entry.isSymbolicLink()) noteLink(folder, entry.name, options, state);
     if (entry.isDirectory()) {
       noteFolder(folder, entry.name, `${below}${entry.name}`, options, state);
     } else if (isCandidate(entry) && options.wanted(entry.name)) {
@@ -119,6 +132,19 @@ function noteFolder(parent: Folder, name: string, key: string, options: WalkOpti
   state.sawServer ||= isServer;
   if (!entered) return;
   state.folders.push({ key, depth: parent.depth + 1, date, underServer: parent.underServer || isServer });
+}
+
+/** Counts a link that leads to a directory which would be entered. */
+function noteLink(parent: Folder, name: string, options: WalkOptions, state: WalkState): void {
+  if (STAMPED.test(name) || state.links >= MAX_LINKS) return;
+  if (!enter(name, parent.date, false, options.range).entered) return;
+  state.links += 1;
+  state.budget -= NAMES_PER_OPENING;
+  try {
+    if (statSync(`${options.root}/${parent.key}/${name}`).isDirectory()) state.linkedFolders += 1;
+  } catch {
+    // It leads nowhere, or where we may not look: nothing would be found behind it.
+  }
 }
 
 function isCandidate(entry: Dirent): boolean {

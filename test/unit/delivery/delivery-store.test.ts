@@ -1,9 +1,10 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { createDeliveryStore } from '../../../node/delivery/delivery-store.ts';
+import { createDeliveryStore, type DeliveryStore } from '../../../node/delivery/delivery-store.ts';
 import type { Delivery } from '../../../node/delivery/manifest.ts';
+import type { Publisher } from '../../../node/delivery/publisher.ts';
 import { AppError } from '../../../node/platform/errors.ts';
 import { createLog } from '../../../node/platform/log.ts';
 import { fixedClock } from '../../support/fixed-clock.ts';
@@ -20,9 +21,12 @@ async function setup() {
   const publisher = createMemoryPublisher(clock);
   const lines: string[] = [];
   const log = createLog({ level: 'warn', style: 'terminal', write: (line) => lines.push(line) });
-  const store = createDeliveryStore({ directory, publisher, log });
+  /** A store of the same directory, as after a restart with another publisher. */
+  const storeOf = (change: Partial<Publisher>): DeliveryStore =>
+    createDeliveryStore({ directory, publisher: { ...publisher, ...change }, log });
   return {
-    store,
+    store: storeOf({}),
+    storeOf,
     publisher,
     clock,
     directory,
@@ -131,14 +135,11 @@ describe('the sweep', () => {
     await using made = await setup();
     await made.store.save(await deliveryOf(made, JOB, 1));
     await made.store.save(await deliveryOf(made, OTHER_JOB, 1));
-    const failing = {
-      ...made.publisher,
+    const store = made.storeOf({
       removeJob: async (job: string): Promise<void> => {
         if (job === JOB) throw new AppError('publish.unavailable', 'away', { retriable: true });
       },
-    };
-    const log = createLog({ level: 'warn', style: 'terminal', write: (line) => made.lines.push(line) });
-    const store = createDeliveryStore({ directory: made.directory, publisher: failing, log });
+    });
     made.clock.advance({ hours: 1 });
     expect(await store.sweepExpired(made.clock.now(), signal)).toBe(
       'removed 1 expired delivery, 1 could not be removed',
@@ -147,20 +148,71 @@ describe('the sweep', () => {
     expect(made.lines.join('')).toContain('publish.unavailable');
   });
 
-  test('leaves alone what another publisher holds, and says so', async () => {
+  test('removes what the web publisher holds also where a bucket is published into now', async () => {
     await using made = await setup();
     await made.store.save(await deliveryOf(made, JOB, 1));
-    const log = createLog({ level: 'warn', style: 'terminal', write: () => undefined });
-    const other = createDeliveryStore({
-      directory: made.directory,
-      publisher: { ...made.publisher, name: 's3' },
-      log,
-    });
+    const folder = join(made.directory, '../web/audio', JOB);
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'g.zip'), 'zip');
+    const store = made.storeOf({ name: 's3', place: 's3://bucket/audio/' });
+    expect(await store.read(JOB)).toBeNull();
     made.clock.advance({ hours: 1 });
-    expect(await other.sweepExpired(made.clock.now(), signal)).toBe(
-      'removed 0 expired deliveries, 1 held by a publisher that is not configured',
-    );
+    expect(await store.sweepExpired(made.clock.now(), signal)).toBe('removed 1 expired delivery');
+    await expect(access(folder)).rejects.toMatchObject({ code: 'ENOENT' });
     expect(made.publisher.objects.size).toBe(1);
+  });
+
+  test('tells a publisher where the delivery lay, which may not be where it would lie now', async () => {
+    await using made = await setup();
+    await made.storeOf({ place: 'old' }).save(await deliveryOf(made, JOB, 1));
+    const places: (string | undefined)[] = [];
+    const store = made.storeOf({
+      place: 'new',
+      removeJob: async (_job, _signal, place) => void places.push(place),
+    });
+    expect(await store.read(JOB)).toBeNull();
+    expect(await store.alreadyDelivered(JOB, signal)).toBeNull();
+    made.clock.advance({ hours: 1 });
+    await store.sweepExpired(made.clock.now(), signal);
+    expect(places).toEqual(['old']);
+  });
+
+  test('tells once what lies in a bucket that is not configured any more, and drops its record after 30 days', async () => {
+    await using made = await setup();
+    const old = made.storeOf({ name: 's3', place: 's3://velho/audio/' });
+    await old.save(await deliveryOf(made, JOB, 1));
+    await old.save(await deliveryOf(made, OTHER_JOB, 1));
+    made.clock.advance({ hours: 1 });
+    const kept = 'removed 0 expired deliveries, 2 held by a publisher that is not configured';
+    expect(await made.store.sweepExpired(made.clock.now(), signal)).toBe(kept);
+    expect(await made.store.sweepExpired(made.clock.now(), signal)).toBe(kept);
+    expect(made.lines).toHaveLength(1);
+    expect(made.lines[0]).toMatch(/deliveries=2/);
+    expect(made.lines[0]).toContain('s3://velho/audio/');
+    made.clock.advance({ hours: 30 * 24 });
+    await made.store.sweepExpired(made.clock.now(), signal);
+    expect(await readdir(made.directory)).toEqual([]);
+    expect(made.publisher.objects.size).toBe(2);
+  });
+
+  test('does not take away a delivery that is begun anew while it runs', async () => {
+    await using made = await setup();
+    await made.store.save(await deliveryOf(made, JOB, 1));
+    made.clock.advance({ hours: 1 });
+    const removing = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    const store = made.storeOf({
+      removeJob: async () => {
+        removing.resolve();
+        await goOn.promise;
+      },
+    });
+    const sweep = store.sweepExpired(made.clock.now(), signal);
+    await removing.promise;
+    const begun = store.begin(JOB, made.clock.now().add({ hours: 1 }), signal);
+    goOn.resolve();
+    await Promise.all([sweep, begun]);
+    expect(await readdir(made.directory)).toEqual([`${JOB}.json`]);
   });
 
   test('passes over files that are no records and reports broken ones', async () => {

@@ -13,6 +13,7 @@ import {
   bodyOf,
   type Fetched,
   JOB,
+  OTHER_JOB,
   publisherContract,
 } from '../../support/publisher-contract.ts';
 
@@ -23,15 +24,12 @@ async function web() {
   const clock = fixedClock();
   const linkKey = Buffer.alloc(32, 7);
   const root = join(directory.path, 'web');
-  const publisher = createWebPublisher({
-    root,
-    nodeId: 'audio',
-    publicUrl: 'https://voz.example.test/',
-    linkKey,
-  });
+  const options = { root, nodeId: 'audio', publicUrl: 'https://voz.example.test/', linkKey };
+  const publisher = createWebPublisher(options);
   const app = createPublicApp({ linkKey, root, nodeId: 'audio', clock, log: silentLog });
   return {
     publisher,
+    options,
     root,
     inAnHour: clock.now().add({ hours: 1 }),
     fetch: async (url: string): Promise<Fetched> => {
@@ -77,6 +75,17 @@ describe('the web publisher', () => {
     expect(await readdir(join(made.root, 'audio', JOB))).toEqual(['a.wav']);
     expect((await stat(join(made.root, 'audio', JOB, 'a.wav'))).mode & 0o777).toBe(0o600);
     expect((await stat(join(made.root, 'audio', JOB))).mode & 0o777).toBe(0o700);
+  });
+
+  test('removes a job also where the node had another id when it was published', async () => {
+    await using made = await web();
+    const old = createWebPublisher({ ...made.options, nodeId: 'audio-velho' });
+    await old.put(audioObject(JOB, 'a.wav'), bodyOf(1), signal);
+    await old.put(audioObject(OTHER_JOB, 'a.wav'), bodyOf(1), signal);
+    await writeFile(join(made.root, 'leia-me.txt'), '');
+    expect(old.place).not.toBe(made.publisher.place);
+    await made.publisher.removeJob(JOB, signal, old.place);
+    expect(await readdir(join(made.root, 'audio-velho'))).toEqual([OTHER_JOB]);
   });
 
   test('leaves no temporary file of a body that breaks off', async () => {

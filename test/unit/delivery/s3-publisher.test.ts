@@ -39,6 +39,9 @@ function failure(status: number, code: string): HttpResponse<string> {
   return new HttpResponse(body, { status, headers: { 'content-type': 'application/xml' } });
 }
 
+const answerXml = (text: string): HttpResponse<string> =>
+  new HttpResponse(text, { headers: { 'content-type': 'application/xml' } });
+
 const put = async (publisher: Publisher, megabytes = 0): Promise<number> =>
   publisher.put(
     audioObject(JOB, 'a.wav'),
@@ -132,8 +135,8 @@ describe('what may pass', () => {
 });
 
 describe('a large upload', () => {
-  const uploads = (xml: string): HttpResponse<string> =>
-    new HttpResponse(`<?xml version="1.0"?>${xml}`, { headers: { 'content-type': 'application/xml' } });
+  const uploads = (body: string): HttpResponse<string> =>
+    new HttpResponse(`<?xml version="1.0"?>${body}`, { headers: { 'content-type': 'application/xml' } });
 
   function handlers(calls: string[], complete: () => HttpResponse<string>) {
     const list =
@@ -206,16 +209,14 @@ describe('what is asked of S3', () => {
   test('removing a job goes through all pages', async () => {
     const names = ['a.wav', 'b.wav', 'c.wav'].map((name) => `parelha/audio/${JOB}/${name}`);
     const left = new Set(names);
-    const xml = (text: string): HttpResponse<string> =>
-      new HttpResponse(text, { headers: { 'content-type': 'application/xml' } });
     server.use(
       http.get(ANY, ({ request }) => {
         const { searchParams } = new URL(request.url);
-        if (searchParams.has('uploads')) return xml('<ListMultipartUploadsResult/>');
+        if (searchParams.has('uploads')) return answerXml('<ListMultipartUploadsResult/>');
         expect(searchParams.get('prefix')).toBe(`parelha/audio/${JOB}/`);
         const [first] = left;
         const contents = first === undefined ? '' : `<Contents><Key>${first}</Key></Contents>`;
-        return xml(
+        return answerXml(
           `<ListBucketResult><IsTruncated>${left.size > 1}</IsTruncated>${contents}</ListBucketResult>`,
         );
       }),
@@ -226,6 +227,28 @@ describe('what is asked of S3', () => {
     );
     await (await publisherOf()).removeJob(JOB, signal);
     expect([...left]).toEqual([]);
+  });
+
+  test('a job that was published with another prefix or NODE_ID is removed from there, not from another bucket', async () => {
+    const prefixes: (string | null)[] = [];
+    server.use(
+      http.get(ANY, ({ request }) => {
+        const { searchParams } = new URL(request.url);
+        prefixes.push(searchParams.get('prefix'));
+        return answerXml(
+          searchParams.has('uploads')
+            ? '<ListMultipartUploadsResult/>'
+            : '<ListBucketResult></ListBucketResult>',
+        );
+      }),
+    );
+    const old = await publisherOf('antes');
+    const publisher = await publisherOf();
+    await publisher.removeJob(JOB, signal, old.place);
+    expect(new Set(prefixes)).toEqual(new Set([`antes/audio/${JOB}/`]));
+    await expect(
+      publisher.removeJob(JOB, signal, old.place.replace('/bucket/', '/outro/')),
+    ).rejects.toMatchObject({ code: 'publish.elsewhere' });
   });
 
   test('a link lives as long as asked, and never over the seven days that S3 allows', async () => {

@@ -1,9 +1,6 @@
-import { chmod, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { loadLinkKey, signLink, verifyLink } from '../../../node/delivery/signed-link.ts';
-import { temporaryDirectory } from '../../support/process.ts';
+import { signLink, verifyLink } from '../../../node/delivery/signed-link.ts';
 
 const KEY = Buffer.alloc(32, 1);
 const NOW = Temporal.Instant.from('2026-03-02T12:00:00Z');
@@ -64,35 +61,5 @@ describe('a signed link', () => {
         expect(verifyLink(KEY, path, expiry, altered, NOW).kind).toBe('invalid');
       }),
     );
-  });
-});
-
-describe('the key of the links', () => {
-  test('is made once, readable by its owner alone, and read again', async () => {
-    await using directory = await temporaryDirectory();
-    const path = join(directory.path, 'keys', 'link.key');
-    const key = await loadLinkKey(path);
-    expect(key).toHaveLength(32);
-    expect((await stat(path)).mode & 0o777).toBe(0o600);
-    expect((await loadLinkKey(path)).equals(key)).toBe(true);
-  });
-
-  test('is refused where others can read it, with the command that mends it', async () => {
-    await using directory = await temporaryDirectory();
-    const path = join(directory.path, 'link.key');
-    await loadLinkKey(path);
-    await chmod(path, 0o640);
-    await expect(loadLinkKey(path)).rejects.toThrow(/chmod 600/);
-  });
-
-  test('is refused where it is too short or too long', async () => {
-    await using directory = await temporaryDirectory();
-    for (const length of [0, 31, 33]) {
-      const path = join(directory.path, `link-${length}.key`);
-      await writeFile(path, Buffer.alloc(length), { mode: 0o600 });
-      await expect(loadLinkKey(path)).rejects.toMatchObject({
-        code: expect.stringMatching(/^(link\.key|file\.too-large)$/),
-      });
-    }
   });
 });

@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { mapBounded } from '../../../node/platform/concurrency.ts';
-import { silentLog } from '../../../node/platform/log.ts';
+import { createLog, silentLog } from '../../../node/platform/log.ts';
 import { createDiskSource, type DiskSourceOptions } from '../../../node/recordings/disk-source.ts';
 import type { OpenedRecording, Recording } from '../../../node/recordings/source.ts';
 import { recordingName, unfinishedWav, wav } from '../../support/audio.ts';
@@ -266,5 +266,32 @@ describe('an opened recording', () => {
     await rm(join(made.path, NAME));
     await mkdir(join(made.path, NAME));
     expect(await made.source.open(recording, signal)).toBe('unreadable');
+  });
+});
+
+describe('directories that are symlinks', () => {
+  test('are not searched, and the log of the search tells how many there are', async () => {
+    const lines: string[] = [];
+    const log = createLog({ level: 'warn', style: 'terminal', write: (line) => lines.push(line) });
+    await using elsewhere = await tree({ [`empresa/${NAME}`]: wav(1000) });
+    await using made = await tree({ [`aqui/${NAME}`]: wav(1000) }, { log });
+    await symlink(join(elsewhere.path, 'empresa'), join(made.path, 'empresa'));
+    await symlink(elsewhere.path, join(made.path, 'aqui/outra'));
+    await symlink('nowhere', join(made.path, 'morto'));
+    await symlink(join(elsewhere.path, 'empresa'), join(made.path, '2001-01-01'));
+    const { recordings } = await made.source.find(QUERY, signal);
+    expect(recordings.map(({ key }) => key)).toEqual([`aqui/${NAME}`]);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('directories=2');
+  });
+
+  test('are not warned of where there are none, nor are links to recordings', async () => {
+    const lines: string[] = [];
+    const log = createLog({ level: 'warn', style: 'terminal', write: (line) => lines.push(line) });
+    await using made = await tree({ [`aqui/${NAME}`]: wav(1000) }, { log });
+    await symlink(join(made.path, 'aqui', NAME), join(made.path, NAME));
+    await symlink(join(made.path, 'aqui', NAME), join(made.path, 'leia-me'));
+    expect((await made.source.find(QUERY, signal)).recordings).toHaveLength(2);
+    expect(lines).toEqual([]);
   });
 });
