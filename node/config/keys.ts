@@ -65,7 +65,7 @@ export const KEYS = {
   IMAP_CA_FILE: optional(value.path, '/etc/parelha/imap-ca.pem'),
   MAILBOX: defaulted(value.text, 'INBOX'),
   SENT_MAILBOX: defaulted(value.sentMailbox, 'auto', 'Sent'),
-  MAIL_MAX_BYTES: defaulted(value.wholeNumber(10_000, 104_857_600), '10485760'),
+  MAIL_MAX_BYTES: defaulted(value.wholeNumber(10_000, 52_428_800), '10485760'),
 
   // Sending
   SMTP_SERVER: required(value.host, 'smtp.example.com'),

@@ -60,7 +60,7 @@ export async function openLedger({ path, clock, log }: LedgerOptions): Promise<L
   if (torn > 0) log.warn('the last line of the ledger was torn by a crash and is cut off', { bytes: torn });
   if (found.broken > 0)
     log.error('lines of the ledger cannot be read; they are passed over', { lines: found.broken });
-  const oldest = clock.now().subtract({ hours: LEDGER_DAYS * HOURS_PER_DAY });
+  const oldest = latestOf(found.lines, clock.now()).subtract({ hours: LEDGER_DAYS * HOURS_PER_DAY });
   const lines = compactLines(found.lines, oldest, MAX_ENTRIES);
   let size = found.wholeBytes;
   if (lines !== found.lines) {
@@ -76,6 +76,20 @@ export async function openLedger({ path, clock, log }: LedgerOptions): Promise<L
   await file.sync();
   await syncDirectory(dirname(path));
   return createLedger(path, file, size, index, clock);
+}
+
+/**
+ * The latest moment that the ledger itself knows of, and not later than now: a clock that is years ahead at start-up
+ * must not have everything forgotten.
+ */
+function latestOf(lines: readonly LedgerLine[], now: Temporal.Instant): Temporal.Instant {
+  let latest: Temporal.Instant | null = null;
+  for (const line of lines) {
+    if (line.kind === 'flagged') continue;
+    const at = Temporal.Instant.from(line.at);
+    if (latest === null || Temporal.Instant.compare(at, latest) > 0) latest = at;
+  }
+  return latest === null || Temporal.Instant.compare(latest, now) > 0 ? now : latest;
 }
 
 function createLedger(

@@ -165,6 +165,15 @@ describe('the ledger', () => {
     expect((await it.again()).watermark('7')).toBe(12);
   });
 
+  test('forgets nothing where the clock is years ahead when it is opened', async () => {
+    await using it = await open();
+    await it.ledger.setWatermark('7', 0);
+    await it.ledger.append(entry({ uid: 12 }));
+    await it.ledger.close();
+    it.clock.advance({ hours: 24 * 3_650 });
+    expect((await it.again()).find(JOB)).not.toBeNull();
+  });
+
   test('gives out what was recorded since an instant', async () => {
     await using it = await open();
     await it.ledger.append(entry());
