@@ -145,6 +145,7 @@ mail_location = maildir:${D}/mail/%u
 first_valid_uid = 1
 first_valid_gid = 1
 mail_max_userip_connections = 100
+mailbox_idle_check_interval = 5 secs
 recipient_delimiter = +
 lmtp_save_to_detail_mailbox = yes
 ssl = yes
