@@ -16,7 +16,6 @@ export async function mapBounded<T, R>(
       if (failures.length > 0) return;
       try {
         // One runner works its items one after another: that is the bound.
-        // eslint-disable-next-line no-await-in-loop
         results.set(index, await work(item, index));
       } catch (error) {
         failures.push(error);
