@@ -55,7 +55,7 @@ describe('a signed link', () => {
   test('property: no change of one character of its signature or expiry keeps it valid', () => {
     const { path, expiry, mac } = parts(signLink(KEY, TARGET, LATER));
     fc.assert(
-      fc.property(fc.nat(41), fc.stringMatching(/^[A-Za-z0-9_-]$/), (at, character) => {
+      fc.property(fc.nat(42), fc.stringMatching(/^[A-Za-z0-9_-]$/), (at, character) => {
         fc.pre(mac[at] !== character);
         const altered = mac.slice(0, at) + character + mac.slice(at + 1);
         expect(verifyLink(KEY, path, expiry, altered, NOW).kind).toBe('invalid');
