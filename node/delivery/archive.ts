@@ -75,7 +75,7 @@ async function fill(
   signal: AbortSignal,
 ): Promise<ArchiveOutcome> {
   const archive = new ZipArchive({ store: true, highWaterMark: BUFFER_BYTES });
-  archive.on('error', () => undefined);
+  archive.on('error', () => undefined); // it comes as the rejection of what follows, too
   const piped = pipeline(archive, stream, { signal });
   // It may break off while the next file is being opened; it is looked at before the archive ends.
   piped.catch(() => undefined);

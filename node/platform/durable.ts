@@ -36,7 +36,7 @@ export async function writeDurable(path: string, content: string | Uint8Array, m
     }
     await rename(temporary, path);
   } catch (error) {
-    await unlink(temporary).catch(() => undefined);
+    await unlink(temporary).catch(() => undefined); // what went wrong first is what is told
     throw error;
   }
   await syncDirectory(directory);

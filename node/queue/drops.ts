@@ -145,7 +145,7 @@ export function createDrops(options: DropOptions) {
       }
       await wake.wait(unfinished ? UNFINISHED_MS : SWEEP_MS, stopping.signal);
       // A file being written makes an event for each write.
-      if (!stopping.signal.aborted) await clock.sleep(UNFINISHED_MS / 10).catch(() => undefined);
+      if (!stopping.signal.aborted) await clock.sleep(UNFINISHED_MS / 10);
     }
   }
 
