@@ -54,12 +54,15 @@ export type StepRecord = z.infer<typeof stepSchema>;
 
 /** How a job ended. */
 export const outcomeSchema = z.strictObject({
-  kind: z.enum(['done', 'nothing-found', 'failed', 'cancelled']),
+  /** `delivered`: handed to a peer that does not report back. */
+  kind: z.enum(['done', 'nothing-found', 'failed', 'cancelled', 'delivered']),
   at: z.string(),
   /** A sentence for operators. */
   summary: z.string(),
   /** The error's code, where it failed. */
   code: z.string().optional(),
+  /** The node that ended it, where it was handed over: that node has told the requester. */
+  by: z.string().optional(),
 });
 export type Outcome = z.infer<typeof outcomeSchema>;
 

@@ -41,6 +41,13 @@ export interface JobContext {
 
 export type Ending = Pick<Outcome, 'kind' | 'summary'>;
 
+/** A job that is out of this node's hands for now: looked at again at `notBefore`, or when it is hurried. */
+export interface Waiting {
+  readonly kind: 'waiting';
+  readonly notBefore: Temporal.Instant;
+  readonly summary: string;
+}
+
 /** A command that a subject can ask for. One file each, one line in the registry. */
 export interface Command<P extends Readonly<Record<string, Json>> = Readonly<Record<string, Json>>> {
   readonly keyword: string;
@@ -62,5 +69,5 @@ export interface Command<P extends Readonly<Record<string, Json>> = Readonly<Rec
   /** Tells the requester that the request has been taken. Runs at once on acceptance, beside the lanes. */
   confirm?(job: Job, params: P, context: JobContext): Promise<void>;
   /** Does the work and sends the answer. @throws AppError; retriable ones are tried again */
-  work(job: Job, params: P, context: JobContext): Promise<Ending>;
+  work(job: Job, params: P, context: JobContext): Promise<Ending | Waiting>;
 }

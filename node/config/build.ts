@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { SourceName } from '../../protocol/job.ts';
 import { controlSocketPath } from './file.ts';
 import type { Values } from './keys.ts';
@@ -31,6 +31,21 @@ export interface S3Config {
 interface PublishCommon {
   /** How long a link opens, in hours. */
   readonly linkHours: number;
+}
+
+/** The other node of the pair. */
+export interface PeerConfig {
+  readonly id: string;
+  /** Null where PEER_RPC is off: the peer is a Python node, or its RPC is not to be used. */
+  readonly rpc: { readonly url: string; readonly listen: ListenAddress } | null;
+  /** Where files are dropped for it. `user` and `queueDir` null: as pairing exchanged them. */
+  readonly ssh: {
+    readonly host: string;
+    readonly port: number;
+    readonly user: string | null;
+    readonly keyFile: string;
+    readonly queueDir: string | null;
+  };
 }
 
 export type PublishConfig = PublishCommon &
@@ -106,6 +121,12 @@ export interface Config {
     readonly timeZone: string;
     readonly order: 'origin-dest' | 'dest-origin';
   };
+  /** Null for a node alone. */
+  readonly peer: PeerConfig | null;
+  /** Keys and certificates of this node, and what it trusts. */
+  readonly certsDir: string;
+  /** Public keys of this host's sshd, as `ssh_host_*_key.pub`; told to the peer when they pair. */
+  readonly sshHostKeysDir: string;
   readonly publish: PublishConfig;
   readonly s3: S3Config | null;
   readonly servers: readonly Server[];
@@ -123,6 +144,7 @@ export function buildConfig(values: Values, file: string, referenced: Referenced
   const absolute = (path: string): string => resolve(dirname(file), path);
   const stateDir = absolute(values.STATE_DIR);
   const s3 = buildS3(values);
+  const certsDir = values.CERTS_DIR === null ? join(stateDir, 'certs') : absolute(values.CERTS_DIR);
   return {
     nodeId: values.NODE_ID,
     mode: values.MODE,
@@ -152,6 +174,9 @@ export function buildConfig(values: Values, file: string, referenced: Referenced
       timeZone: values.RECORDINGS_TZ,
       order: values.RECORDINGS_ORDER,
     },
+    peer: buildPeer(values, absolute(values.PEER_SSH_KEY ?? join(certsDir, 'ssh.key'))),
+    certsDir,
+    sshHostKeysDir: absolute(values.SSH_HOST_KEYS_DIR),
     publish: buildPublish(values, s3),
     s3,
     servers: referenced.servers,
@@ -198,6 +223,22 @@ function buildS3(values: Values): S3Config | null {
     region: values.S3_REGION,
     credentials: accessKeyId === null || secretAccessKey === null ? null : { accessKeyId, secretAccessKey },
     publishPrefix: values.S3_PUBLISH_PREFIX,
+  };
+}
+
+function buildPeer(values: Values, keyFile: string): PeerConfig | null {
+  if (values.PEER_ID === null) return null;
+  const url = values.PEER_URL;
+  return {
+    id: values.PEER_ID,
+    rpc: values.PEER_RPC ? { url: present(url), listen: present(values.RPC_LISTEN) } : null,
+    ssh: {
+      host: values.PEER_SSH_HOST ?? new URL(present(url)).hostname.replace(/^\[(.*)\]$/, '$1'),
+      port: values.PEER_SSH_PORT,
+      user: values.PEER_SSH_USER,
+      keyFile,
+      queueDir: values.PEER_QUEUE_DIR,
+    },
   };
 }
 

@@ -82,6 +82,19 @@ export const KEYS = {
   TOKEN_FILE: optional(value.path, '/etc/parelha/valid_tokens.txt'),
   REQUIRE_TOKEN: optional(value.yesOrNo, 'yes'),
 
+  // The peer
+  PEER_ID: optional(value.nodeId, 'audio2'),
+  PEER_RPC: defaulted(value.yesOrNo, 'on'),
+  PEER_URL: optional(value.peerUrl, 'https://audio2.example.com:7443'),
+  RPC_LISTEN: optional(value.listen, '0.0.0.0:7443'),
+  CERTS_DIR: optional(value.path, `${DEFAULT_STATE_DIR}/certs`),
+  PEER_SSH_HOST: optional(value.host, 'audio2.example.com'),
+  PEER_SSH_PORT: defaulted(value.port, '22'),
+  PEER_SSH_USER: optional(value.text, 'parelha'),
+  PEER_SSH_KEY: optional(value.path, `${DEFAULT_STATE_DIR}/certs/ssh.key`),
+  PEER_QUEUE_DIR: optional(value.remotePath, `${DEFAULT_STATE_DIR}/queue`),
+  SSH_HOST_KEYS_DIR: defaulted(value.path, '/etc/ssh'),
+
   // Limits
   MAX_RAMAIS: defaulted(value.wholeNumber(1, 1000), '10'),
   MAX_DAYS_RANGE: defaulted(value.wholeNumber(1, 3660), '30'),

@@ -44,6 +44,46 @@ const RULES: readonly Rule[] = [
     what: 'is required because PUBLISH is web',
   },
   {
+    key: 'PEER_ID',
+    broken: ({ PEER_ID, NODE_ID }) => PEER_ID != null && PEER_ID === NODE_ID,
+    what: 'must be another name than NODE_ID',
+  },
+  {
+    key: 'PEER_ID',
+    broken: ({ PEER_ID, PEER_URL, RPC_LISTEN }) =>
+      PEER_ID === null && (PEER_URL != null || RPC_LISTEN != null),
+    what: 'is required because PEER_URL or RPC_LISTEN is set',
+  },
+  {
+    key: 'PEER_URL',
+    broken: ({ PEER_ID, PEER_RPC, PEER_URL }) => PEER_ID != null && PEER_RPC === true && PEER_URL === null,
+    what: 'is required because PEER_ID is set (or PEER_RPC=off for a peer that has files dropped only)',
+  },
+  {
+    key: 'RPC_LISTEN',
+    broken: ({ PEER_ID, PEER_RPC, RPC_LISTEN }) =>
+      PEER_ID != null && PEER_RPC === true && RPC_LISTEN === null,
+    what: 'is required because PEER_ID is set (or PEER_RPC=off for a peer that has files dropped only)',
+  },
+  {
+    key: 'PEER_SSH_HOST',
+    broken: ({ PEER_ID, PEER_RPC, PEER_SSH_HOST, PEER_URL }) =>
+      PEER_ID != null && PEER_RPC === false && PEER_SSH_HOST === null && PEER_URL === null,
+    what: 'is required because PEER_RPC is off: files are dropped there',
+  },
+  {
+    key: 'PEER_SSH_USER',
+    broken: ({ PEER_ID, PEER_RPC, PEER_SSH_USER }) =>
+      PEER_ID != null && PEER_RPC === false && PEER_SSH_USER === null,
+    what: 'is required because PEER_RPC is off: no pairing tells it',
+  },
+  {
+    key: 'PEER_QUEUE_DIR',
+    broken: ({ PEER_ID, PEER_RPC, PEER_QUEUE_DIR }) =>
+      PEER_ID != null && PEER_RPC === false && PEER_QUEUE_DIR === null,
+    what: 'is required because PEER_RPC is off: no pairing tells it',
+  },
+  {
     key: 'IMAP_SERVER',
     broken: (values) =>
       values.IMAP_SERVER === null &&
@@ -100,8 +140,9 @@ const WARNINGS: readonly Rule[] = [
   },
   {
     key: 'AUDIOS_FROM',
-    broken: ({ AUDIOS_FROM, SOURCES }) => AUDIOS_FROM != null && SOURCES?.includes(AUDIOS_FROM) === false,
-    what: 'is not among SOURCES: requests that name no source are for another node',
+    broken: ({ AUDIOS_FROM, SOURCES, PEER_ID }) =>
+      AUDIOS_FROM != null && PEER_ID === null && SOURCES?.includes(AUDIOS_FROM) === false,
+    what: 'is not among SOURCES, and there is no PEER_ID: requests that name no source are refused',
   },
 ];
 

@@ -149,6 +149,20 @@ export const publicUrl = reads(
   },
 );
 
+/** Where the peer's RPC listens: nothing but a host and a port. */
+export const peerUrl = reads(
+  'must be an https URL of host and port alone, as https://audio2:7443',
+  (value) => {
+    const url = parseUrl(value);
+    return url !== undefined && url.protocol === 'https:' && url.pathname === '/' ? url.origin : undefined;
+  },
+);
+
+/** An absolute path on another host. */
+export const remotePath = reads('must be an absolute path', (value) =>
+  value.startsWith('/') && value.length <= 1000 ? value.replace(/(?<=.)\/+$/, '') : undefined,
+);
+
 export const endpoint = reads('must be an http or https URL, without user, query or fragment', (value) =>
   parseUrl(value)?.href.replace(/\/+$/, ''),
 );

@@ -1,5 +1,5 @@
 import type { Job, Lane, Outcome } from '../../protocol/job.ts';
-import type { Command, Ending } from '../commands/command.ts';
+import type { Command, Ending, Waiting } from '../commands/command.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, codeOf, isRetriable, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
@@ -115,16 +115,32 @@ export function createWorker(options: WorkerOptions) {
     }
     const job = await spool.claim(waiting.id);
     if (stopping.signal.aborted) run.abort.abort(stopping.signal.reason);
-    let ending: Ending;
+    let ending: Ending | Waiting;
     try {
       ending = await work(job, run);
     } catch (error) {
       return failed(job, run.abort.signal.aborted ? run.abort.signal.reason : error);
     }
-    return conclude(job, { ...ending, at: clock.now().toString() });
+    if (ending.kind === 'waiting') return wait(job, ending);
+    return conclude(job, { kind: ending.kind, summary: ending.summary, at: clock.now().toString() });
   }
 
-  async function work(job: Job, run: InHand): Promise<Ending> {
+  /** Waiting is no failure, and however long it lasts, no reason to give up: that is for the handler to decide. */
+  async function wait(job: Job, { notBefore, summary }: Waiting): Promise<string> {
+    const { failures, interruptions } = job;
+    // Settled while it was in hand: it is to be ended at once.
+    const settled = spool.get(job.id)?.outcome != null;
+    const until = settled ? null : notBefore.toString();
+    await spool.defer(job.id, {
+      failures,
+      interruptions: interruptions + 1,
+      notBefore: until,
+      lastError: job.lastError,
+    });
+    return summary;
+  }
+
+  async function work(job: Job, run: InHand): Promise<Ending | Waiting> {
     const { abort } = run;
     const command = options.command(job.request.command);
     if (command === undefined)

@@ -65,6 +65,9 @@ describe('a configuration that works', () => {
         s3: null,
       },
       s3: null,
+      peer: null,
+      certsDir: '/var/lib/parelha/certs',
+      sshHostKeysDir: '/etc/ssh',
       servers: [],
     });
   });

@@ -1,0 +1,276 @@
+import * as z from 'zod';
+import { jobRequestSchema, outcomeSchema, sha256Schema, sourceNameSchema } from './job.ts';
+import { type LedgerEntry, ledgerEntrySchema } from './ledger.ts';
+import type { ProblemCode } from './problems.ts';
+
+/** Calls are `POST /rpc/v1/<method>` with a JSON object as body, and are answered by one. */
+export const RPC_PATH = '/rpc/v1';
+
+/**
+ * The version of this table, told by `node.status` and `leadership.get`. The number in the path changes only where an
+ * old node would misunderstand a call; this one grows with every addition. Rule for meeting an older peer: parameters
+ * and results may gain fields, which a node that does not know them passes over, so new fields have a meaning when
+ * absent; a method the peer does not know is answered with 404 `rpc.unknown-method`, after which the caller does
+ * without it (a job then goes by SCP). Nothing is ever removed within a version of the path.
+ */
+export const PROTOCOL_VERSION = 1;
+
+/** A call's body may have so many bytes, and its answer too. */
+export const RPC_MAX_BODY_BYTES = 1_048_576;
+/** Ledger entries in one call. */
+export const MAX_LEDGER_PAGE = 500;
+
+const MAX_TEXT = 2000;
+const text = z.string().max(MAX_TEXT);
+const instant = z.iso.datetime({ offset: true });
+const count = z.int().nonnegative();
+export const nodeIdSchema = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/);
+/** A number that grows with each change of master: the fencing token. */
+export const termSchema = z.int().nonnegative();
+export const handoffIdSchema = z.uuid();
+
+/** Roles as the outside sees them; DESIGN: `leadership/state.ts`. */
+export const roleSchema = z.enum(['slave', 'candidate', 'master', 'draining', 'fenced']);
+export type Role = z.infer<typeof roleSchema>;
+
+/** UID up to which every mail of a UIDVALIDITY was dealt with. */
+export const watermarkSchema = z.object({ uidValidity: z.string().max(20), uid: count });
+export type Watermark = z.infer<typeof watermarkSchema>;
+
+/** The mastership of a term, given to a node for good: the giver has it on disk before it says so. */
+export const grantSchema = z.object({
+  term: termSchema,
+  to: nodeIdSchema,
+  handoffId: handoffIdSchema,
+  /** Where the giver stopped reading; null where it never read, or has been forced out. */
+  watermark: watermarkSchema.nullable(),
+});
+export type Grant = z.infer<typeof grantSchema>;
+
+/** What a node says of its role; `grant` is what it has given away in its `term`. */
+export const leadershipSchema = z.object({
+  nodeId: nodeIdSchema,
+  protocol: z.int().positive(),
+  role: roleSchema,
+  term: termSchema,
+  since: instant,
+  grant: grantSchema.nullable(),
+  /** True for a node with MODE=master that has never had a role and waits for its peer's word. */
+  first: z.boolean(),
+});
+export type LeadershipView = z.infer<typeof leadershipSchema>;
+
+/** How a node is, for its peer and for `node-ctl status` there. */
+export const peerStatusSchema = z.object({
+  nodeId: nodeIdSchema,
+  version: text,
+  protocol: z.int().positive(),
+  role: roleSchema,
+  term: termSchema,
+  since: instant,
+  /** Its wall clock as it answered. */
+  now: instant,
+  uptimeSeconds: z.number().nonnegative(),
+  mailbox: z.object({ state: text, lastMailAt: instant.nullable(), lastError: text.nullable() }).nullable(),
+  queue: z.object({
+    paused: z.boolean(),
+    lanes: z.array(z.object({ lane: text, pending: count, processing: count })).max(20),
+    completed: count,
+    failed: count,
+  }),
+  sources: z.array(sourceNameSchema).max(10),
+  warnings: z.array(text).max(100),
+});
+export type PeerStatus = z.infer<typeof peerStatusSchema>;
+
+export const jobStateSchema = z.enum(['pending', 'processing', 'completed', 'failed']);
+
+/** A job as the node says that has it. */
+export const jobReportSchema = z.object({
+  id: sha256Schema,
+  digest: sha256Schema.nullable(),
+  /** Null where it was purged, and only the ledger knows of it. */
+  state: jobStateSchema.nullable(),
+  /** In its lane, 1 is next or running; null where it has ended. */
+  position: z.int().positive().nullable(),
+  lastError: z.object({ code: text, message: text, at: text }).nullable(),
+  outcome: outcomeSchema.nullable(),
+});
+export type JobReport = z.infer<typeof jobReportSchema>;
+
+/** What one side tells the other of itself when they pair; all of it public. */
+export const identitySchema = z.object({
+  nodeId: nodeIdSchema,
+  /** Of its RPC listener; null where that is for the other side's configuration to say. */
+  url: z.string().max(500).nullable(),
+  /** Its TLS certificates (PEM) to be pinned, the newest first; two while it changes them. */
+  certificates: z.array(z.string().max(10_000)).min(1).max(2),
+  /** Its Ed25519 public keys for call tokens, as JWKs (RFC 8037) with `kid`. */
+  tokenKeys: z
+    .array(
+      z.object({
+        kty: z.literal('OKP'),
+        crv: z.literal('Ed25519'),
+        x: z.string().max(100),
+        kid: z.string().max(100),
+      }),
+    )
+    .min(1)
+    .max(2),
+  /** Lines `type base64` of its host’s SSH keys; empty where it has no sshd. */
+  sshHostKeys: z.array(z.string().max(2000)).max(10),
+  /** The user key with which it will drop files: `type base64`. */
+  sshUserKey: z.string().max(2000),
+  /** Where files for it are dropped. */
+  sshUser: z.string().max(64),
+  queueDir: z.string().max(1000),
+});
+export type Identity = z.infer<typeof identitySchema>;
+
+interface Method {
+  /** What it does, for `docs/PROTOCOL.md`. */
+  readonly about: string;
+  readonly params: z.ZodType;
+  readonly result: z.ZodType;
+  /** What it may be answered besides what every call may. */
+  readonly problems: readonly ProblemCode[];
+  /** Whether repeating a call whose answer was lost changes nothing more. */
+  readonly idempotent: boolean;
+  /** True where a caller without a client certificate is heard. */
+  readonly open?: boolean;
+}
+
+/** Every method there is: server, client and `docs/PROTOCOL.md` are made from this table. */
+export const RPC_METHODS = {
+  'node.status': {
+    about: 'How the node is.',
+    params: z.object({}),
+    result: peerStatusSchema,
+    problems: [],
+    idempotent: true,
+  },
+  'job.submit': {
+    about:
+      'Hands a job over. Answered when the job is on disk: from then on it is the answering node’s. The same id with the same digest is one job. ' +
+      'With `confirmed: false` the job is not begun before the call is repeated with `true`, or some seconds have passed, so that the confirmation goes out before the result.',
+    params: z.object({
+      id: sha256Schema,
+      digest: sha256Schema,
+      request: jobRequestSchema,
+      source: sourceNameSchema.nullable(),
+      confirmed: z.boolean(),
+    }),
+    result: z.object({ kind: z.enum(['accepted', 'duplicate']), report: jobReportSchema }),
+    problems: ['job.conflict', 'job.refused', 'rpc.unavailable'],
+    idempotent: true,
+  },
+  'job.get': {
+    about: 'What became of a job; null where the node does not know it.',
+    params: z.object({ id: sha256Schema }),
+    result: z.object({ report: jobReportSchema.nullable() }),
+    problems: [],
+    idempotent: true,
+  },
+  'job.cancel': {
+    about:
+      'Ends a job before it is done. One that has ended stays as it is; null where the node does not know it.',
+    params: z.object({ id: sha256Schema }),
+    result: z.object({ report: jobReportSchema.nullable() }),
+    problems: [],
+    idempotent: true,
+  },
+  'job.settled': {
+    about: 'Reports the outcome of a job to the node that handed it over, until that has it on disk.',
+    params: z.object({ id: sha256Schema, digest: sha256Schema, outcome: outcomeSchema }),
+    result: z.object({ kind: z.enum(['noted', 'unknown']) }),
+    problems: ['job.conflict', 'rpc.unavailable'],
+    idempotent: true,
+  },
+  'ledger.append': {
+    about:
+      'Replicates the caller’s own ledger: entries of `stream` in the order of their serials, without a gap. Without entries it asks how far the answering node is. ' +
+      'Answered when they are on disk.',
+    params: z.object({
+      /** Names the caller’s ledger; another one after that was lost. */
+      stream: z.uuid(),
+      /** Serial of the entry before the first of these; 0 before all. */
+      after: count,
+      entries: z.array(ledgerEntrySchema).max(MAX_LEDGER_PAGE),
+      watermark: watermarkSchema.nullable(),
+    }),
+    /** Serial of the last entry of that stream that the answering node has on disk; 0 for none. */
+    result: z.object({ upTo: count }),
+    problems: ['ledger.gap', 'rpc.unavailable'],
+    idempotent: true,
+  },
+  'leadership.get': {
+    about: 'The role of the node, with the grant it has given away.',
+    params: z.object({}),
+    result: leadershipSchema,
+    problems: [],
+    idempotent: true,
+  },
+  'leadership.handoff': {
+    about:
+      '`take` asks for the mastership: a master closes its inbox, sends the rest of its ledger, puts the grant on disk and answers with it. `first` asks for it where nobody is master ' +
+      '(MODE=master at the first start) and is refused by a master. `offer` asks the node to take the mastership from the caller. The same handoffId is one handoff.',
+    params: z.object({
+      kind: z.enum(['take', 'first', 'offer']),
+      handoffId: handoffIdSchema,
+      /** The caller’s, and the term on its disk. */
+      from: nodeIdSchema,
+      term: termSchema,
+    }),
+    /** The grant; null as the answer to an offer, when the node is master. */
+    result: z.object({ grant: grantSchema.nullable(), leadership: leadershipSchema }),
+    problems: ['leadership.refused', 'leadership.busy'],
+    idempotent: true,
+  },
+  'pair.join': {
+    about:
+      'Joins two nodes: certificates and keys against the secret of an open invitation. The one method without a client certificate. ' +
+      'A peer that is authenticated renews its own with it, without a secret.',
+    params: z.object({ secret: z.string().max(200).nullable(), identity: identitySchema }),
+    result: z.object({ identity: identitySchema }),
+    problems: ['pair.refused'],
+    idempotent: false,
+    open: true,
+  },
+} as const satisfies Record<string, Method>;
+
+export type RpcMethod = keyof typeof RPC_METHODS;
+export type RpcParams<M extends RpcMethod> = z.output<(typeof RPC_METHODS)[M]['params']>;
+export type RpcResult<M extends RpcMethod> = z.output<(typeof RPC_METHODS)[M]['result']>;
+export type { LedgerEntry };
+
+/** Who calls, and until when the caller waits. */
+export interface RpcCall {
+  /** Aborts when the caller hangs up, or the node stops. */
+  readonly signal: AbortSignal;
+  /** Id of the peer; null for a caller that is not authenticated (`pair.join` alone hears such). */
+  readonly caller: string | null;
+}
+
+/**
+ * What a node does for its peer. Called with checked parameters.
+ * @throws AppError with a {@link ProblemCode} of the method; any other is answered as `rpc.failed`
+ */
+export type RpcHandlers = {
+  readonly [M in RpcMethod]: (params: RpcParams<M>, call: RpcCall) => Promise<RpcResult<M>>;
+};
+
+/** What every call may be answered with. */
+export const COMMON_PROBLEMS: readonly ProblemCode[] = [
+  'rpc.unauthenticated',
+  'rpc.use-nonce',
+  'rpc.replayed',
+  'rpc.unknown-method',
+  'rpc.too-many',
+  'rpc.too-large',
+  'rpc.invalid',
+  'rpc.failed',
+];
+
+export function isRpcMethod(name: string): name is RpcMethod {
+  return Object.hasOwn(RPC_METHODS, name);
+}
