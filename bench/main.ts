@@ -24,6 +24,11 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     needs: ['ceph'],
     parts: 'web, s3',
   },
+  rpc: {
+    about: 'what a call between the nodes costs, beside bare TLS and grpc-js',
+    needs: [],
+    parts: 'get, submit',
+  },
 };
 
 /** `npm run bench -- NAME [PART …] [OPTIONS]`: runs a bench; without a name it says what there is. */
@@ -58,7 +63,8 @@ function help(): string {
   const benches = Object.entries(BENCHES).map(([name, { about, needs, parts }]) => {
     const missing = missingOf(needs);
     const ready = missing.length === 0 ? 'all here' : `not here: ${missing.join(', ')}`;
-    return `  ${name.padEnd(9)}${about}\n           parts: ${parts}; needs ${needs.join(', ')} (${ready})\n`;
+    const wanted = needs.length === 0 ? 'nothing' : `${needs.join(', ')} (${ready})`;
+    return `  ${name.padEnd(9)}${about}\n           parts: ${parts}; needs ${wanted}\n`;
   });
   const packages = new Set(
     Object.values(BENCHES).flatMap(({ needs }) => needs.flatMap((need) => REQUIREMENTS[need].packages)),

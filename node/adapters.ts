@@ -9,6 +9,15 @@ import { createImapSentMail } from './mail/imap-sent-mail.ts';
 import type { Mailbox, SentMail } from './mail/mailbox.ts';
 import type { Mailer } from './mail/mailer.ts';
 import { createSmtpMailer } from './mail/smtp-mailer.ts';
+import type { Credentials } from './peer/credentials.ts';
+import type { Dropbox } from './peer/dropbox.ts';
+import type { Keyring } from './peer/keyring.ts';
+import type { Join } from './peer/pairing-options.ts';
+import type { Peer } from './peer/peer.ts';
+import { createRpcClient } from './peer/rpc-client.ts';
+import { callJoin } from './peer/rpc-join.ts';
+import { type RpcServer, type RpcServerOptions, startRpcServer } from './peer/rpc-server.ts';
+import { createScpDrop } from './peer/scp-drop.ts';
 import type { Clock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
 import { loadSecretKey } from './platform/secret-key.ts';
@@ -23,7 +32,19 @@ export interface Adapters {
   readonly mailer: Mailer;
   readonly sources: ReadonlyMap<SourceName, RecordingSource>;
   readonly publisher: Publisher;
+  /** Null for a node alone, and where PEER_RPC is off. */
+  readonly peer: Peer | null;
+  /** Null for a node alone. */
+  readonly dropbox: (Dropbox & { close(): Promise<void> }) | null;
+  /** Answers the peer; null where there is none that calls. */
+  readonly serveRpc: ServeRpc | null;
+  readonly joinPair: Join;
 }
+
+export type { RpcServer } from './peer/rpc-server.ts';
+export type ServeRpc = (
+  options: Omit<RpcServerOptions, 'nodeId' | 'host' | 'port' | 'credentials'>,
+) => Promise<RpcServer>;
 
 /** Signs the links of the web publisher; made at the first start. */
 export function linkKeyPath(config: Config): string {
@@ -36,7 +57,12 @@ export function webRoot(config: Config): string {
 }
 
 /** The adapters that a configuration asks for. Nothing is connected to yet. */
-export async function createAdapters(config: Config, clock: Clock, log: Log): Promise<Adapters> {
+export async function createAdapters(
+  config: Config,
+  keyring: Keyring | null,
+  clock: Clock,
+  log: Log,
+): Promise<Adapters> {
   const { nodeId, mail, smtp } = config;
   const imap = { ...mail, ...mail.auth, clock, log: log.with({ room: 'mail' }) };
   return {
@@ -53,6 +79,27 @@ export async function createAdapters(config: Config, clock: Clock, log: Log): Pr
     }),
     sources: createSources(config, clock, log),
     publisher: await createPublisher(config, clock),
+    ...createPairAdapters(config, keyring, clock),
+  };
+}
+
+function createPairAdapters(
+  { nodeId, peer: configured, certsDir }: Config,
+  credentials: Credentials | null,
+  clock: Clock,
+): Pick<Adapters, 'peer' | 'dropbox' | 'serveRpc' | 'joinPair'> {
+  const joinPair: Join = (url, fingerprint, params) => callJoin({ url, fingerprint, params });
+  if (configured === null || credentials === null) {
+    return { peer: null, dropbox: null, serveRpc: null, joinPair };
+  }
+  const { id: peerId, rpc, ssh } = configured;
+  const knownHostsFile = join(certsDir, 'known_hosts');
+  return {
+    peer: rpc === null ? null : createRpcClient({ nodeId, peerId, url: rpc.url, credentials, clock }),
+    dropbox: createScpDrop({ ...ssh, peerId, credentials, knownHostsFile }),
+    serveRpc:
+      rpc === null ? null : (options) => startRpcServer({ nodeId, ...rpc.listen, credentials, ...options }),
+    joinPair,
   };
 }
 

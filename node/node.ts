@@ -16,9 +16,15 @@ import type { Config } from './config.ts';
 import { createDeliveryStore } from './delivery/delivery-store.ts';
 import { createAcceptance } from './ingest/acceptance.ts';
 import { createDropAdmission } from './ingest/drop-admission.ts';
+import { createDoubts } from './ingest/doubts.ts';
 import { createIngest } from './ingest/ingest.ts';
 import { runJanitor } from './janitor.ts';
 import { createAnswers } from './mail/answers.ts';
+import { assemblePair, type Pair } from './pair.ts';
+import { createDropDocuments, type DropDocuments } from './peer/drop-document.ts';
+import { createHolds } from './peer/forward-holds.ts';
+import { createForwarder, type Forwarder } from './peer/forwarder.ts';
+import { openSettlements } from './peer/settlements.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
 import { systemRandom } from './platform/random.ts';
@@ -33,7 +39,7 @@ import { type Stores, openStores } from './stores.ts';
 const VERSION = packageJson.version;
 
 /** Lanes that this node works. */
-const LANES: readonly Lane[] = ['recordings', 'replies'];
+const LANES: readonly Lane[] = ['forward', 'recordings', 'replies'];
 
 /** What a node is given besides its configuration; tests put fakes and observers here. */
 export interface NodeDeps {
@@ -69,9 +75,10 @@ interface Base {
   readonly closing: AsyncDisposableStack;
 }
 
-type Queue = ReturnType<typeof assembleQueue>;
 type Capabilities = ReturnType<typeof assembleCapabilities>;
+type Queue = Awaited<ReturnType<typeof assembleQueue>>;
 type Doors = Awaited<ReturnType<typeof assembleDoors>>;
+type Parts = Capabilities & Queue & Doors & { readonly pair: Pair };
 
 /**
  * Builds a node: the only place that knows all rooms. Nothing is listened to or worked before `start`.
@@ -91,22 +98,29 @@ export async function createNode(config: Config, deps: NodeDeps): Promise<Node> 
     closing: opening,
   };
   const stores = await openStores(config, base.clock, base.log, opening);
-  const adapters = { ...(await createAdapters(config, base.clock, base.log)), ...deps.adapters };
+  const made = await createAdapters(config, stores.keyring, base.clock, base.log);
+  const adapters = { ...made, ...deps.adapters };
   opening.defer(() => adapters.mailer.close());
   opening.defer(() => adapters.sent?.close());
+  opening.defer(() => adapters.peer?.close());
+  opening.defer(() => adapters.dropbox?.close());
   const capabilities = assembleCapabilities(base, stores, adapters);
-  const queue = assembleQueue(base, stores, capabilities);
+  const queue = await assembleQueue(base, stores, adapters, capabilities);
   const doors = await assembleDoors(base, stores, adapters, capabilities);
+  const parts = { ...capabilities, ...queue, ...doors };
+  const pair = await assemblePair({ ...base, ...parts, stores, adapters });
   const closing = opening.move();
   return {
     failed: failure.promise,
-    start: () => start({ ...base, closing }, stores, adapters, capabilities, queue, doors),
+    start: () => start({ ...base, closing }, stores, adapters, { ...parts, pair }),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };
 }
 
 /** What can be asked for, and what that is done with. */
-function assembleCapabilities({ config, clock, log }: Base, { audit }: Stores, adapters: Adapters) {
+function assembleCapabilities(base: Base, stores: Stores, adapters: Adapters) {
+  const { config, clock, log } = base;
+  const { audit } = stores;
   const { nodeId, stateDir, limits, access, servers, smtp } = config;
   const { timeZone } = config.recordings;
   const { adminEmail, requireToken: tokenRequired } = access;
@@ -122,22 +136,64 @@ function assembleCapabilities({ config, clock, log }: Base, { audit }: Stores, a
   const defaultSource = config.audiosFrom;
   const grammar = createRamaisGrammar({ ...limits, servers, defaultSource, timeZone, clock });
   const delivering = { sources, publisher, deliveries, linkHours: config.publish.linkHours };
-  const ramais = createRamais({ grammar, ...delivering, answers, audit, clock, timeZone });
+  const handingOver = assembleForwarding(base, stores, adapters);
+  const { forwarder } = handingOver;
+  const ramais = createRamais({ grammar, ...delivering, forwarder, answers, audit, clock, timeZone });
   const registry = createRegistry([
     ramais,
     createRefusal({ answers, mailbox: config.mail.auth.user, adminEmail, tokenRequired }),
     createNotice({ answers, nodeId, timeZone }),
     createFailure(answers),
   ]);
-  return { registry, grammar, deliveries };
+  return { registry, grammar, deliveries, ...handingOver };
+}
+
+/** What takes jobs to the peer, and takes them from it. */
+function assembleForwarding(
+  { config, clock, log, random, closing }: Base,
+  { audit, spool, keyring }: Stores,
+  { peer, dropbox }: Adapters,
+): { forwarder: Forwarder | null; documents: DropDocuments | null } {
+  if (config.peer === null || keyring === null || dropbox === null)
+    return { forwarder: null, documents: null };
+  const { timeZone } = config.recordings;
+  const peerId = config.peer.id;
+  const documents = createDropDocuments({
+    nodeId: config.nodeId,
+    peerId,
+    credentials: keyring,
+    timeZone,
+    clock,
+  });
+  const document = documents.print;
+  const forwardLog = log.with({ room: 'peer' });
+  const forwarder = createForwarder({
+    ...{ peerId, peer, dropbox, document, spool, audit, clock, random },
+    log: forwardLog,
+  });
+  closing.defer(() => forwarder.close());
+  return { forwarder, documents };
 }
 
 /** What works the jobs. */
-function assembleQueue(base: Base, { spool, audit }: Stores, { registry }: Capabilities) {
+async function assembleQueue(
+  base: Base,
+  { spool, audit }: Stores,
+  { peer }: Adapters,
+  { registry, forwarder }: Capabilities,
+) {
   const { config, clock, random, observeStep, closing } = base;
   const log = base.log.with({ room: 'queue' });
   const contextOf = createContextFactory(spool, clock, log, observeStep);
   const shared = { command: registry.get, contextOf, clock, log, random };
+  const holds = createHolds(clock);
+  closing.defer(() => holds.close());
+  const directory = join(config.stateDir, 'settlements');
+  const settlements =
+    peer === null
+      ? null
+      : await openSettlements({ directory, peer, clock, random, log: base.log.with({ room: 'peer' }) });
+  closing.defer(() => settlements?.stop());
   const confirmations = createConfirmations({
     ...shared,
     openJob: spool.get,
@@ -149,28 +205,35 @@ function assembleQueue(base: Base, { spool, audit }: Stores, { registry }: Capab
     lanes: LANES,
     maxAttempts: config.limits.maxAttempts,
     processingTimeoutMs: config.limits.processingTimeoutMs,
-    mayStart: (job) => !confirmations.isFirst(job.id),
+    // The confirmation of a job for the peer waits for the first try at handing it over, not the other way round.
+    mayStart: (job) => !holds.isHeld(job.id) && (job.lane === 'forward' || !confirmations.isFirst(job.id)),
     answerFailure: async (job, code) => {
       const internal = registry.get(job.request.command)?.internal === true;
       const answer = internal ? null : failureJob(job, code);
       if (answer !== null) await spool.accept(answer);
     },
-    noteEnding: ({ id, request, outcome }) =>
-      audit.record({ event: 'job.ended', job: id, command: request.command, outcome }),
+    noteEnding: async (job) => {
+      const { id, request, outcome } = job;
+      await audit.record({ event: 'job.ended', job: id, command: request.command, outcome });
+      await settlements?.note(job);
+    },
   });
   spool.onAccepted(confirmations.add);
+  spool.onAccepted((job) => worker.kick(job.lane));
+  forwarder?.onReady(() => worker.kick('forward'));
+  holds.onReleased(() => worker.kick('recordings'));
   closing.defer(async () => {
     await Promise.all([confirmations.stop(), worker.stop()]);
   });
-  return { confirmations, worker };
+  return { confirmations, worker, holds, settlements };
 }
 
 /** Where commands come in: the mailbox and the files that others drop. */
 async function assembleDoors(
   { config, clock, log, random, closing }: Base,
-  { audit, ledger, spool, asideStore, setAside }: Stores,
-  { mailbox }: Adapters,
-  { registry }: Capabilities,
+  { audit, ledger, known, doubtStore, spool, asideStore, setAside }: Stores,
+  { mailbox, sources, peer }: Adapters,
+  { registry, documents }: Capabilities,
 ) {
   const { adminEmail, tokenFile, requireToken } = config.access;
   const { maxBytes } = config.mail;
@@ -178,43 +241,47 @@ async function assembleDoors(
   const tokens = tokenFile === null ? null : await openDoorTokens(tokenFile, log.with({ room: 'access' }));
   const access = createAccess({ whitelist, tokens, requireToken });
   const ingestLog = log.with({ room: 'ingest' });
-  const deciding = { access, grammar: registry, acceptor: spool, ledger, audit, setAside: asideStore };
-  const acceptance = createAcceptance({ ...deciding, clock, log: ingestLog, maxBytes });
-  const ingest =
-    config.mode === 'master'
-      ? createIngest({ mailbox, ledger, acceptance, clock, log: ingestLog, random, maxBytes })
-      : null;
-  closing.defer(() => ingest?.stop());
+  const deciding = { access, grammar: registry, acceptor: spool, ledger, known, audit, setAside: asideStore };
+  const acceptance = createAcceptance({ ...deciding, doubts: doubtStore, clock, log: ingestLog, maxBytes });
+  const ingest = createIngest({
+    mailbox,
+    ledger,
+    known,
+    acceptance,
+    clock,
+    log: ingestLog,
+    random,
+    maxBytes,
+  });
+  closing.defer(() => ingest.stop());
+  // A Python peer would drop it here again.
+  const forwards = peer !== null;
   const drops = createDrops({
     directory: join(config.queueDir, 'pending'),
     isOwn: spool.owns,
-    admit: createDropAdmission({ registry, whitelist, acceptor: spool, ledger, audit }),
+    admit: createDropAdmission({
+      ...{ registry, whitelist, acceptor: spool, ledger, audit, sources, documents, forwards },
+    }),
     setAside,
     clock,
     log: log.with({ room: 'drops' }),
   });
   closing.defer(() => drops.stop());
-  return { ingest, drops };
+  const doubts = createDoubts({ store: doubtStore, acceptor: spool, ledger, known, audit });
+  return { ingest, drops, doubts };
 }
 
-async function start(
-  base: Base,
-  stores: Stores,
-  adapters: Adapters,
-  capabilities: Capabilities,
-  { confirmations, worker }: Queue,
-  { ingest, drops }: Doors,
-): Promise<void> {
+async function start(base: Base, stores: Stores, adapters: Adapters, parts: Parts): Promise<void> {
+  const { confirmations, worker, drops, pair, deliveries } = parts;
   const { config, clock, log, closing } = base;
   const stopping = new AbortController();
   closing.defer(() => stopping.abort());
-  await serve({
+  const { status, ready } = await serve({
     ...base,
     ...stores,
     ...adapters,
-    ...capabilities,
-    worker,
-    ingest,
+    ...parts,
+    ...pair,
     lanes: LANES,
     version: VERSION,
   });
@@ -225,12 +292,12 @@ async function start(
   worker.run().catch(base.fail);
   drops.start();
   const { spool } = stores;
-  const { deliveries } = capabilities;
   const janitor = runJanitor({ deliveries, spool, spoolDays: config.spoolDays, clock, log }, stopping.signal);
   closing.defer(async () => {
     stopping.abort();
     await janitor;
   });
-  ingest?.run(stopping.signal).catch(base.fail);
-  log.info('working', { node: config.nodeId, role: config.mode, version: VERSION });
+  await pair.start({ status, ready: async () => (await ready()).ready }, closing);
+  const { role, term } = pair.leadership.view();
+  log.info('working', { node: config.nodeId, role, term, version: VERSION });
 }

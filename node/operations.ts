@@ -14,6 +14,7 @@ import type {
   NodeStatus,
   RecordingsQuery,
 } from './listeners/control-contract.ts';
+import type { Forwarder } from './peer/forwarder.ts';
 import { AppError } from './platform/errors.ts';
 import type { Spool } from './queue/spool.ts';
 import type { Worker } from './queue/worker.ts';
@@ -29,32 +30,44 @@ export interface OperationsOptions {
   readonly deliveries: DeliveryStore;
   readonly timeZone: string;
   readonly lanes: readonly Lane[];
-  /** All of the status but the queue. */
-  readonly about: () => Omit<NodeStatus, 'queue'>;
-  /** Pauses or resumes the taking of mails; null on a node that does not read the mailbox. */
-  readonly ingest: { pause(): void; resume(): void } | null;
+  readonly status: () => Promise<NodeStatus>;
+  /** Pauses or resumes the taking of mails. */
+  readonly ingest: { pause(): void; resume(): void };
+  /** Null for a node alone. */
+  readonly forwarder: Forwarder | null;
   /** Puts what an operator has done into the audit log. */
   readonly record: (event: AuditEvent) => Promise<void>;
 }
 
-/** What node-ctl can have a node do. */
-export function createOperations(options: OperationsOptions): NodeControl {
+type QueueControl = Pick<
+  NodeControl,
+  'status' | 'jobs' | 'job' | 'retry' | 'cancel' | 'pause' | 'resume' | 'search' | 'export'
+>;
+
+/** The queue in numbers. */
+export function queueStatus({
+  spool,
+  worker,
+  lanes,
+}: Pick<OperationsOptions, 'spool' | 'worker' | 'lanes'>): NodeStatus['queue'] {
+  return {
+    paused: worker.paused(),
+    lanes: lanes.map((lane) => {
+      const jobs = spool.open(lane);
+      const processing = jobs.filter(({ id }) => spool.stateOf(id) === 'processing').length;
+      return { lane, pending: jobs.length - processing, processing };
+    }),
+    completed: spool.count('completed'),
+    failed: spool.count('failed'),
+  };
+}
+
+/** What node-ctl can have a node do with its queue. */
+export function createOperations(options: OperationsOptions): QueueControl {
   const { spool, worker } = options;
 
   return {
-    status: () => ({
-      ...options.about(),
-      queue: {
-        paused: worker.paused(),
-        lanes: options.lanes.map((lane) => {
-          const jobs = spool.open(lane);
-          const processing = jobs.filter(({ id }) => spool.stateOf(id) === 'processing').length;
-          return { lane, pending: jobs.length - processing, processing };
-        }),
-        completed: spool.count('completed'),
-        failed: spool.count('failed'),
-      },
-    }),
+    status: options.status,
     jobs: async ({ state, limit }) => {
       const ids = spool.ids(state).toReversed();
       const jobs = await Promise.all(ids.slice(0, limit).map((id) => readJob(spool, id)));
@@ -81,18 +94,20 @@ export function createOperations(options: OperationsOptions): NodeControl {
       if (state !== 'pending' && state !== 'processing') {
         throw new AppError('job.wrong-state', `job ${id.slice(0, 8)} has ended already`);
       }
-      await worker.cancel(id);
+      const job = spool.get(id);
+      const elsewhere = job?.lane === 'forward' && (await options.forwarder?.cancel(job)) === true;
+      if (!elsewhere) await worker.cancel(id);
       await options.record({ event: 'job.cancelled', job: id });
       return { id, message: `job ${id.slice(0, 8)} is being cancelled; its requester, if any, is told` };
     },
     pause: ({ what }) => {
       if (what === 'queue') worker.pause();
-      else ingestOf(options).pause();
+      else options.ingest.pause();
       return { message: `${what} is paused; it stays so until it is resumed or the node restarts` };
     },
     resume: ({ what }) => {
       if (what === 'queue') worker.resume();
-      else ingestOf(options).resume();
+      else options.ingest.resume();
       return { message: `${what} goes on` };
     },
     search: (params, signal) => search(options, params, params.limit, signal),
@@ -123,14 +138,6 @@ export function createOperations(options: OperationsOptions): NodeControl {
       return { jobId: id, message: `job ${id.slice(0, 8)} is in the queue` };
     },
   };
-}
-
-function ingestOf({ ingest }: OperationsOptions): { pause(): void; resume(): void } {
-  if (ingest !== null) return ingest;
-  throw new AppError(
-    'job.wrong-state',
-    'this node does not read the mailbox (MODE=slave): there is nothing to pause',
-  );
 }
 
 async function readJob(spool: Spool, id: string): Promise<Job> {

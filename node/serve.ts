@@ -1,57 +1,133 @@
+import type { PeerStatus } from '../protocol/methods.ts';
+import { PROTOCOL_VERSION } from '../protocol/methods.ts';
 import { linkKeyPath, webRoot } from './adapters.ts';
 import type { Audit } from './audit.ts';
 import type { Config } from './config.ts';
+import type { Doubts } from './ingest/doubts.ts';
 import type { Ingest } from './ingest/ingest.ts';
+import type { Replicator } from './ingest/replicator.ts';
+import type { Leadership } from './leadership/leadership.ts';
 import { openControlSocket } from './listeners/control.ts';
+import type { NodeStatus } from './listeners/control-contract.ts';
+import { createDoubtControl } from './listeners/control-doubts.ts';
+import { createLeadershipControl } from './listeners/control-leadership.ts';
+import { pairingControl } from './listeners/control-pairing.ts';
 import { ingestView, type Readiness, readinessOf } from './listeners/health.ts';
 import { listenPublic } from './listeners/listen-public.ts';
 import { createPublicApp } from './listeners/public.ts';
-import { type OperationsOptions, createOperations } from './operations.ts';
+import { type OperationsOptions, createOperations, queueStatus } from './operations.ts';
+import { lookAtPeer } from './peer/peer-view.ts';
+import type { Pairing } from './peer/pairing.ts';
+import type { Peer } from './peer/peer.ts';
 import type { Clock } from './platform/clock.ts';
+import { AppError } from './platform/errors.ts';
 import type { Log } from './platform/log.ts';
 import { loadSecretKey } from './platform/secret-key.ts';
 
-export interface ServeOptions extends Omit<OperationsOptions, 'about' | 'record' | 'timeZone' | 'ingest'> {
+export interface ServeOptions extends Omit<OperationsOptions, 'status' | 'record' | 'timeZone'> {
   readonly config: Config;
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly warnings: readonly string[];
   readonly audit: Audit;
-  /** Null on a node that does not read the mailbox. */
-  readonly ingest: Ingest | null;
+  readonly ingest: Ingest;
+  readonly doubts: Doubts;
+  readonly leadership: Leadership;
+  /** Null for a node alone. */
+  readonly pairing: Pairing | null;
+  readonly replicator: Replicator | null;
+  /** Null where there is none that can be asked. */
+  readonly peer: Peer | null;
   readonly closing: AsyncDisposableStack;
 }
 
+/** How the node is, for whoever asks from outside. */
+export interface Served {
+  status(): PeerStatus;
+  ready(): Promise<Readiness>;
+}
+
 /** Opens the public listener and the control socket. @throws AppError `control.in-use`, `listen.failed` */
-export async function serve(options: ServeOptions): Promise<void> {
-  const { config, version, clock, log, warnings, audit, ingest, closing, sources, publisher } = options;
-  const { nodeId, mode, publish, stateDir } = config;
+export async function serve(options: ServeOptions): Promise<Served> {
+  const { config, clock, log, audit, ingest, leadership, closing } = options;
+  const { nodeId, publish } = config;
+  const ready = (): Promise<Readiness> =>
+    readinessOf(config.queueDir, leadership.master() ? ingest.status() : null);
   if (publish.webListen !== null) {
     const linkKey = await loadSecretKey(linkKeyPath(config));
     const publicLog = log.with({ room: 'public' });
-    const ready = (): Promise<Readiness> => readinessOf(config.queueDir, ingest?.status() ?? null);
     const app = createPublicApp({ linkKey, root: webRoot(config), nodeId, clock, log: publicLog, ready });
     const listener = await listenPublic(app, publish.webListen);
     closing.defer(() => listener.close());
     log.info('links are answered', { at: `${listener.host}:${listener.port}` });
   }
-  const since = clock.now().toString();
   const startedMs = clock.monotonicMs();
-  const control = createOperations({
-    ...options,
-    timeZone: config.recordings.timeZone,
-    record: (event) => audit.record({ ...event, by: 'node-ctl' }),
-    about: () => ({
-      ...{ nodeId, version, mode, role: mode, since, stateDir },
-      uptimeSeconds: (clock.monotonicMs() - startedMs) / 1000,
-      ingest: ingest === null ? null : ingestView(ingest.status()),
-      sources: [...sources.keys()],
-      publisher: publisher.name,
-      warnings: [...warnings],
+  const status = (): PeerStatus => ownStatus(options, (clock.monotonicMs() - startedMs) / 1000);
+  const record: OperationsOptions['record'] = (event) => audit.record({ ...event, by: 'node-ctl' });
+  const control = {
+    ...createOperations({
+      ...options,
+      ingest: pausable(options),
+      timeZone: config.recordings.timeZone,
+      record,
+      status: () => wholeStatus(options, status()),
     }),
-  });
+    ...createLeadershipControl({ leadership, peerId: config.peer?.id ?? null, record }),
+    ...pairingControl(options.pairing),
+    ...createDoubtControl(options.doubts),
+  };
   const socketLog = log.with({ room: 'control' });
   const socket = await openControlSocket({ path: config.controlSocket, control, log: socketLog });
   closing.defer(() => socket.close());
+  return { status, ready };
+}
+
+/** What this node says of itself, to its peer too. */
+function ownStatus(options: ServeOptions, uptimeSeconds: number): PeerStatus {
+  const { config, version, clock, ingest, leadership, sources, warnings } = options;
+  const { role, term, since } = leadership.view();
+  return {
+    ...{ nodeId: config.nodeId, version, protocol: PROTOCOL_VERSION, role, term, since, uptimeSeconds },
+    now: clock.now().toString(),
+    mailbox: readsMailbox(options) ? ingestView(ingest.status()) : null,
+    queue: queueStatus(options),
+    sources: [...sources.keys()],
+    warnings: [...warnings, ...leadership.explain()],
+  };
+}
+
+/** The same with what only this host's operator is told, and how the peer is. */
+async function wholeStatus(options: ServeOptions, own: PeerStatus): Promise<NodeStatus> {
+  const { config, clock, ingest, leadership, peer, publisher, replicator, warnings } = options;
+  const ledgerBehind = replicator?.status().behind ?? 0;
+  const peerId = config.peer?.id ?? null;
+  return {
+    ...{ nodeId: own.nodeId, version: own.version, mode: config.mode },
+    ...{ role: own.role, term: own.term, since: own.since, uptimeSeconds: own.uptimeSeconds },
+    ingest: readsMailbox(options) ? ingestView(ingest.status()) : null,
+    leadership: leadership.explain(),
+    peer: peerId === null ? null : await lookAtPeer({ peerId, peer, clock, ledgerBehind }),
+    queue: queueStatus(options),
+    sources: own.sources,
+    publisher: publisher.name,
+    stateDir: config.stateDir,
+    warnings: [...warnings],
+  };
+}
+
+/** The taking of mails, which only a master does. */
+function pausable({ ingest, leadership }: ServeOptions): OperationsOptions['ingest'] {
+  const own = (): Ingest => {
+    if (leadership.master()) return ingest;
+    throw new AppError(
+      'job.wrong-state',
+      'this node is not master and reads no mailbox: pause it at its peer',
+    );
+  };
+  return { pause: () => own().pause(), resume: () => own().resume() };
+}
+
+function readsMailbox({ leadership, ingest }: ServeOptions): boolean {
+  return leadership.master() || ingest.status().state !== 'stopped';
 }

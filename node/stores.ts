@@ -2,10 +2,14 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openAudit } from './audit.ts';
 import type { Config } from './config.ts';
+import { openDoubtStore } from './ingest/doubt-store.ts';
+import { createKnown } from './ingest/known.ts';
 import { openLedger } from './ingest/ledger.ts';
+import { openReplica } from './ingest/replica.ts';
 import type { Clock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
 import { loadSecretKey } from './platform/secret-key.ts';
+import { openKeyring } from './peer/keyring.ts';
 import { createSetAside } from './platform/set-aside.ts';
 import { ownDirectory } from './queue/owner.ts';
 import { openSpool } from './queue/spool.ts';
@@ -23,12 +27,18 @@ export async function openStores(config: Config, clock: Clock, log: Log, closing
   const ledgerLog = log.with({ room: 'ledger' });
   const ledger = await openLedger({ path: join(stateDir, 'ledger.jsonl'), clock, log: ledgerLog });
   closing.defer(() => ledger.close());
+  const replica = await openReplica({ path: join(stateDir, 'ledger-peer.jsonl'), clock, log: ledgerLog });
+  closing.defer(() => replica.close());
+  const known = createKnown(ledger, replica);
+  const directory = join(stateDir, 'doubts');
+  const doubtStore = await openDoubtStore({ directory, clock, audit, log: log.with({ room: 'ingest' }) });
   const asideStore = createSetAside(join(stateDir, 'set-aside'));
   const setAside = async (path: string, reason: string): Promise<void> => {
     await asideStore.file(path, reason);
   };
   const spoolLog = log.with({ room: 'spool' });
-  const acceptedEarlier = ledger.find;
+  // The own ledger alone: what the peer has accepted is not here.
+  const acceptedEarlier = ledger.accepted;
   const spool = await openSpool({
     directory: queueDir,
     sealKey: await loadSecretKey(join(stateDir, 'spool.key')),
@@ -39,5 +49,16 @@ export async function openStores(config: Config, clock: Clock, log: Log, closing
     setAside,
   });
   closing.defer(() => spool.close());
-  return { audit, ledger, spool, asideStore, setAside };
+  const peer = config.peer;
+  const keyring =
+    peer === null
+      ? null
+      : await openKeyring({
+          directory: config.certsDir,
+          nodeId,
+          peer,
+          clock,
+          log: log.with({ room: 'peer' }),
+        });
+  return { keyring, audit, ledger, replica, known, doubtStore, spool, asideStore, setAside };
 }

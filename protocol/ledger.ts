@@ -31,7 +31,7 @@ export const instantSchema = instant;
 /** One mail, or one job; `uidValidity` and `uid` are null where it did not come from the mailbox. */
 export const ledgerEntrySchema = z.strictObject({
   kind: z.literal('entry'),
-  /** Place in the ledger it was written to, from 1 on without a gap; kept when older ones are dropped. */
+  /** Place in the ledger it was written to, growing from 1 on; never given out again, also when it is dropped as too old. */
   serial: z.int().positive(),
   job: sha256Schema,
   /** Digest of the job that was made of it; null where none was. */

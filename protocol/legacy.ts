@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { jobRequestSchema, sha256Schema, sourceNameSchema } from './job.ts';
 
 const MAX_TEXT_LENGTH = 1000;
 const text = z.string().max(MAX_TEXT_LENGTH);
@@ -23,3 +24,15 @@ export const legacyDocumentSchema = z.looseObject({
   }),
 });
 export type LegacyDocument = z.infer<typeof legacyDocumentSchema>;
+
+/** What one node of ours tells the other in a file it drops: the field `parelha`, which old nodes pass over. */
+export const droppedPartSchema = z.object({
+  id: sha256Schema,
+  digest: sha256Schema,
+  request: jobRequestSchema,
+  /** Where the recordings are, as the dropping node has resolved it. */
+  source: sourceNameSchema,
+  /** JWS by which the dropping node stands for the four above (`node/peer/drop-document.ts`). */
+  token: z.string().max(4096),
+});
+export type DroppedPart = z.infer<typeof droppedPartSchema>;

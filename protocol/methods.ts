@@ -33,6 +33,10 @@ export const handoffIdSchema = z.uuid();
 export const roleSchema = z.enum(['slave', 'candidate', 'master', 'draining', 'fenced']);
 export type Role = z.infer<typeof roleSchema>;
 
+/** As on the wire, where a newer node's may hold more. */
+const settledOutcomeSchema = outcomeSchema.strip();
+const replicatedEntrySchema = ledgerEntrySchema.strip();
+
 /** UID up to which every mail of a UIDVALIDITY was dealt with. */
 export const watermarkSchema = z.object({ uidValidity: z.string().max(20), uid: count });
 export type Watermark = z.infer<typeof watermarkSchema>;
@@ -94,7 +98,7 @@ export const jobReportSchema = z.object({
   /** In its lane, 1 is next or running; null where it has ended. */
   position: z.int().positive().nullable(),
   lastError: z.object({ code: text, message: text, at: text }).nullable(),
-  outcome: outcomeSchema.nullable(),
+  outcome: settledOutcomeSchema.nullable(),
 });
 export type JobReport = z.infer<typeof jobReportSchema>;
 
@@ -159,6 +163,8 @@ export const RPC_METHODS = {
       request: jobRequestSchema,
       source: sourceNameSchema.nullable(),
       confirmed: z.boolean(),
+      /** How often people had the job taken up again; absent for never. A failed job is, where this has grown. */
+      generation: count.optional(),
     }),
     result: z.object({ kind: z.enum(['accepted', 'duplicate']), report: jobReportSchema }),
     problems: ['job.conflict', 'job.refused', 'rpc.unavailable'],
@@ -181,21 +187,23 @@ export const RPC_METHODS = {
   },
   'job.settled': {
     about: 'Reports the outcome of a job to the node that handed it over, until that has it on disk.',
-    params: z.object({ id: sha256Schema, digest: sha256Schema, outcome: outcomeSchema }),
+    params: z.object({ id: sha256Schema, digest: sha256Schema, outcome: settledOutcomeSchema }),
     result: z.object({ kind: z.enum(['noted', 'unknown']) }),
     problems: ['job.conflict', 'rpc.unavailable'],
     idempotent: true,
   },
   'ledger.append': {
     about:
-      'Replicates the caller’s own ledger: entries of `stream` in the order of their serials, without a gap. Without entries it asks how far the answering node is. ' +
-      'Answered when they are on disk.',
+      'Replicates the caller’s own ledger: with `entries`, in the order of their serials, all that it has of `stream` between `after` and the last of them. ' +
+      'Serials may leap where the caller has dropped old entries; what is missing is told by `after` alone: one that is higher than what the answering node has is a `ledger.gap`. ' +
+      'Entries that are there already are passed over, so calls may come twice and out of order. Without entries it asks how far the answering node is. Answered when all is on disk.',
     params: z.object({
-      /** Names the caller’s ledger; another one after that was lost. */
+      /** Names the caller’s ledger; another one after that was lost or damaged. */
       stream: z.uuid(),
-      /** Serial of the entry before the first of these; 0 before all. */
+      /** The caller has sent what it had up to this serial, and has nothing between it and the first of these; 0 before all. */
       after: count,
-      entries: z.array(ledgerEntrySchema).max(MAX_LEDGER_PAGE),
+      entries: z.array(replicatedEntrySchema).max(MAX_LEDGER_PAGE),
+      /** How far the caller has read the mailbox, as it calls; null where that is not known. */
       watermark: watermarkSchema.nullable(),
     }),
     /** Serial of the last entry of that stream that the answering node has on disk; 0 for none. */
@@ -269,6 +277,7 @@ export const COMMON_PROBLEMS: readonly ProblemCode[] = [
   'rpc.too-large',
   'rpc.invalid',
   'rpc.failed',
+  'rpc.unavailable',
 ];
 
 export function isRpcMethod(name: string): name is RpcMethod {

@@ -2,7 +2,10 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { DEFAULT_CONFIG_FILE } from '../config/file.ts';
 import type { Io } from './context.ts';
+import { addDoubt } from './doubt.ts';
 import { EXIT, EXIT_HELP } from './exit-codes.ts';
+import { addLeadership } from './leadership.ts';
+import { addPair } from './pair.ts';
 import { addPauseAndResume } from './pause.ts';
 import { addQueue } from './queue.ts';
 import { addRecordings } from './recordings.ts';
@@ -34,6 +37,9 @@ function createProgram(io: Io): Command {
   addQueue(program, io);
   addPauseAndResume(program, io);
   addRecordings(program, io);
+  addLeadership(program, io);
+  addPair(program, io);
+  addDoubt(program, io);
   return program;
 }
 

@@ -39,13 +39,16 @@ export interface JobContext {
   position(): number;
 }
 
-export type Ending = Pick<Outcome, 'kind' | 'summary'>;
+/** How a job ends; `at` is now unless another node ended it before. */
+export type Ending = Omit<Outcome, 'at'> & Partial<Pick<Outcome, 'at'>>;
 
 /** A job that is out of this node's hands for now: looked at again at `notBefore`, or when it is hurried. */
 export interface Waiting {
   readonly kind: 'waiting';
   readonly notBefore: Temporal.Instant;
   readonly summary: string;
+  /** What it waits for to pass, where it is a trouble; shown to operators. */
+  readonly trouble?: { readonly code: string; readonly message: string };
 }
 
 /** A command that a subject can ask for. One file each, one line in the registry. */
@@ -64,6 +67,8 @@ export interface Command<P extends Readonly<Record<string, Json>> = Readonly<Rec
   example(): string;
   /** The grammar. Never throws: every fault of a subject is an answer. */
   parse(fields: readonly Field[]): Parsed<P>;
+  /** The limits again, for parameters that come from the peer and not from a subject; the schema has passed. */
+  recheck?(params: P): readonly Fault[];
   /** Where it is worked; decided once, at acceptance. */
   route(params: P): { readonly lane: Lane; readonly source: SourceName | null };
   /** Tells the requester that the request has been taken. Runs at once on acceptance, beside the lanes. */

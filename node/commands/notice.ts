@@ -15,6 +15,9 @@ const paramsSchema = z.strictObject({
     'drop-set-aside',
     'locked-out',
     'disk-low',
+    'peer-away',
+    'forced',
+    'forced-out',
     'other',
   ]),
 });

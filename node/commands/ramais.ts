@@ -7,10 +7,14 @@ import type { Publisher } from '../delivery/publisher.ts';
 import type { Answers } from '../mail/answers.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
+import { handedOverBy } from '../peer/forward-origin.ts';
+import { PEER_AWAY } from '../peer/forward-plan.ts';
+import type { Forwarder } from '../peer/forwarder.ts';
 import type { FindResult, RecordingSource } from '../recordings/source.ts';
 import { confirmationMail } from '../replies/confirmation.ts';
 import { nothingFoundMail } from '../replies/nothing-found.ts';
 import { resultMail } from '../replies/result.ts';
+import { delayedMail } from '../replies/trouble.ts';
 import type { CoverageView, JobView, RecordingView } from '../replies/views.ts';
 import type { Command, Ending, JobContext } from './command.ts';
 import type { RamaisGrammar, RamaisParams } from './ramais-grammar.ts';
@@ -25,6 +29,8 @@ export interface RamaisServices {
   readonly grammar: RamaisGrammar;
   /** The sources that this node serves. */
   readonly sources: ReadonlyMap<SourceName, RecordingSource>;
+  /** Has the peer search what this node cannot; null for a node alone. */
+  readonly forwarder: Forwarder | null;
   readonly publisher: Publisher;
   readonly deliveries: DeliveryStore;
   readonly answers: Answers;
@@ -37,7 +43,7 @@ export interface RamaisServices {
 
 /** RAMAIS: finds the recordings of extensions in a range and delivers them, each and in one ZIP. */
 export function createRamais(services: RamaisServices): Command<RamaisParams> {
-  const { grammar, sources, answers } = services;
+  const { grammar, sources, forwarder, answers } = services;
 
   return {
     keyword: 'RAMAIS',
@@ -48,7 +54,7 @@ export function createRamais(services: RamaisServices): Command<RamaisParams> {
       const parsed = grammar.parse(fields);
       if (!parsed.ok) return parsed;
       const source = grammar.resolveSource(parsed.params);
-      if (sources.has(source)) return parsed;
+      if (sources.has(source) || forwarder !== null) return parsed;
       const values = { value: source, known: [...sources.keys()].join(', ') };
       const elsewhere = { ...parsed.params, server: null, audiosFrom: [...sources.keys()][0] ?? null };
       return {
@@ -57,13 +63,26 @@ export function createRamais(services: RamaisServices): Command<RamaisParams> {
         corrected: grammar.subjectOf(elsewhere),
       };
     },
-    route: (params) => ({ lane: 'recordings', source: grammar.resolveSource(params) }),
+    recheck: grammar.recheck,
+    route: (params) => {
+      const source = grammar.resolveSource(params);
+      return { lane: sources.has(source) || forwarder === null ? 'recordings' : 'forward', source };
+    },
     confirm: async (job, params, context) => {
-      if (job.request.requester === null) return;
-      const view = { ...viewOf(job, params, services), position: context.position() };
+      // What the peer handed over, the peer has confirmed.
+      if (job.request.requester === null || handedOverBy(job) !== null) return;
+      const elsewhere = job.lane === 'forward' ? forwarder : null;
+      if (elsewhere !== null && job.steps['mail:confirmation']?.doneAt != null) return;
+      const position =
+        elsewhere === null ? context.position() : await elsewhere.placement(job, context.signal);
+      const view = { ...viewOf(job, params, services), position };
       await answers.send(job, context, 'confirmation', confirmationMail(view));
+      elsewhere?.confirmed(job);
     },
     work: async (job, params, context) => {
+      if (job.lane === 'forward' && forwarder !== null) {
+        return forwarder.work(job, context, () => answerDelayed(services, job, params, context));
+      }
       const source = job.source === null ? undefined : sources.get(job.source);
       if (source === undefined) {
         throw new AppError('recordings.not-served', `this node does not serve the source ${job.source}`);
@@ -71,6 +90,20 @@ export function createRamais(services: RamaisServices): Command<RamaisParams> {
       return work(services, job, params, context, source);
     },
   };
+}
+
+/** Tells the requester that the request waits for the other server. */
+async function answerDelayed(
+  services: RamaisServices,
+  job: Job,
+  params: RamaisParams,
+  context: JobContext,
+): Promise<void> {
+  const { subject, requester } = job.request;
+  if (requester === null) return;
+  const { request, jobId, timeZone } = viewOf(job, params, services);
+  const view = { request, subject, jobId, timeZone, code: PEER_AWAY, nextAttemptAt: null };
+  await services.answers.send(job, context, 'delayed', delayedMail(view));
 }
 
 async function work(

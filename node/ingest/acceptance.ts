@@ -6,14 +6,19 @@ import type { Clock } from '../platform/clock.ts';
 import { codeOf, messageOf } from '../platform/errors.ts';
 import type { SetAside } from '../platform/set-aside.ts';
 import type { NewJob } from '../queue/spool.ts';
+import { digestOf } from '../queue/job-file.ts';
 import { idOf, type Refusal, refusalJob } from '../commands/answer-jobs.ts';
 import type { Acceptance, Arrival, Grammar, Verdict } from './arrival.ts';
 import { createDesk, type Desk, type DeskOptions } from './desk.ts';
+import type { DoubtStore } from './doubt-store.ts';
+import { doubtNotice } from './doubts.ts';
 
 export interface AcceptanceOptions extends DeskOptions {
   readonly access: Access;
   readonly grammar: Grammar;
   readonly setAside: SetAside;
+  /** Where the mails in doubt are kept for a person to decide on. */
+  readonly doubts: DoubtStore;
   readonly clock: Clock;
   /** MAIL_MAX_BYTES: named in the answer to a mail that is larger. */
   readonly maxBytes: number;
@@ -43,7 +48,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
         if (codeOf(error) !== 'mail.unparsable') throw error;
         return giveUp(arrival, error);
       }
-      const known = arrival.meeting === 'new' ? null : options.ledger.find(mail.identity);
+      const known = arrival.meeting === 'new' ? null : options.known.mail(mail.identity);
       if (known !== null) {
         const sentence = 'the mail is in the ledger';
         // A copy, or one that lost its flag: it is recorded, to be marked as read where a job answers it.
@@ -78,31 +83,41 @@ async function refuseAtDoor({ options, desk, arrival, mail, door }: Case): Promi
   return desk.conclude(arrival, mail.identity, 'bad-token', sentence, { ...facts, answered });
 }
 
-/** Opened by somebody while the node could not know the mail: it may have been dealt with by hand. */
-async function doubt({ desk, arrival, mail, door }: Case): Promise<Verdict> {
+/** What is made of a mail, and how that is called. */
+interface Made {
+  readonly job: NewJob;
+  readonly outcome: 'accepted' | 'refused' | 'too-large';
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** Opened by somebody while the node could not know the mail: it may have been dealt with by hand, or elsewhere. */
+async function doubt(it: Case): Promise<Verdict> {
+  const { options, desk, arrival, mail, door } = it;
   const details = { subject: door.subject, from: mail.fromText, receivedAt: arrival.receivedAt.toString() };
-  await desk.tellAdmin('mail-in-doubt', mail.identity, details);
+  await options.doubts.add({ ...details, job: makeJob(it).job });
+  await desk.answerOnce(doubtNotice(mail.identity, details, options.doubts.count(), options.clock.now()));
   const sentence = 'in doubt whether the mail was dealt with; the admin is told';
   return desk.conclude(arrival, mail.identity, 'in-doubt', sentence, details);
 }
 
 /** From a person on the list, through the door. */
 function takeRequest(it: Case): Promise<Verdict> {
-  const { options, mail, door } = it;
+  return enter(it, makeJob(it));
+}
+
+function makeJob({ options, mail, door, arrival }: Case): Made {
   const refusal = refusalOf(mail, door);
-  if (it.arrival.truncated) {
+  if (arrival.truncated) {
     const limitBytes = options.maxBytes;
-    return enter(it, refusalJob({ ...refusal, reason: 'too-large', limitBytes }), 'too-large', {
-      limitBytes,
-    });
+    const job = refusalJob({ ...refusal, reason: 'too-large', limitBytes });
+    return { job, outcome: 'too-large', facts: { limitBytes } };
   }
   const parsed = options.grammar.parse(door.subject);
   if (!parsed.ok) {
     const { faults, corrected } = parsed;
     const codes = faults.map(({ field, code }) => `${field}:${code}`);
-    return enter(it, refusalJob({ ...refusal, reason: 'faults', faults, corrected }), 'refused', {
-      faults: codes,
-    });
+    const job = refusalJob({ ...refusal, reason: 'faults', faults, corrected });
+    return { job, outcome: 'refused', facts: { faults: codes } };
   }
   const command = parsed.command.keyword;
   const job: NewJob = {
@@ -119,37 +134,41 @@ function takeRequest(it: Case): Promise<Verdict> {
     lane: parsed.lane,
     source: parsed.source,
   };
-  return enter(it, job, 'accepted', { command, source: parsed.source });
+  return { job, outcome: 'accepted', facts: { command, source: parsed.source } };
 }
 
 /** Puts the job of a mail into the spool. */
-async function enter(
-  { options, desk, arrival, mail }: Case,
-  job: NewJob,
-  outcome: 'accepted' | 'refused' | 'too-large',
-  facts: Readonly<Record<string, unknown>>,
-): Promise<Verdict> {
+async function enter(it: Case, { job, outcome, facts }: Made): Promise<Verdict> {
+  const { options, desk, arrival, mail } = it;
   const { subject } = job.request;
   const from = mail.from?.address ?? null;
-  const known = options.ledger.find(job.id);
+  const known = options.known.mail(job.id);
   const about = { from, subject, ...facts };
+  const again = `the mail of ${from} came again`;
+  const ofPeer = options.known.madeByPeer(job.id);
+  // Its digest stays out of the own ledger: the job is not here, and a call that hands it over must not find it done.
+  if (ofPeer === digestOf(job.request)) return desk.conclude(arrival, job.id, 'duplicate', again, about);
+  if (ofPeer !== null) return conflict(it, job, about);
   try {
     const { job: kept } = await options.acceptor.accept(job);
     const digest = kept?.digest ?? known?.digest ?? null;
-    const [said, sentence] =
-      known === null
-        ? ([outcome, `${outcome} ${job.request.command} of ${from}`] as const)
-        : (['duplicate', `the mail of ${from} came again`] as const);
+    const isNew = known?.digest == null;
+    const said = isNew ? outcome : 'duplicate';
+    const sentence = isNew ? `${outcome} ${job.request.command} of ${from}` : again;
     return await desk.conclude(arrival, job.id, said, sentence, { digest, ...about });
   } catch (error) {
     if (codeOf(error) !== 'spool.conflict') throw error;
-    await desk.tellAdmin('job-conflict', idOf(job.id, subject), {
-      subject,
-      from: mail.fromText,
-      job: job.id,
-    });
-    return desk.conclude(arrival, job.id, 'conflict', 'the mail has the id of another request', about);
+    return conflict(it, job, about);
   }
+}
+
+async function conflict(
+  { desk, arrival, mail }: Case,
+  { id, request: { subject } }: NewJob,
+  about: Readonly<Record<string, unknown>>,
+): Promise<Verdict> {
+  await desk.tellAdmin('job-conflict', idOf(id, subject), { subject, from: mail.fromText, job: id });
+  return desk.conclude(arrival, id, 'conflict', 'the mail has the id of another request', about);
 }
 
 async function setAside(

@@ -6,6 +6,7 @@ import type { NoticeKind } from '../replies/views.ts';
 import { noticeJob } from '../commands/answer-jobs.ts';
 import type { Arrival, Verdict } from './arrival.ts';
 import type { LedgerOutcome } from './ledger-lines.ts';
+import type { Known } from './known.ts';
 import type { Ledger } from './ledger.ts';
 
 /** What is told of a verdict beside it: `digest` goes into the ledger, the rest into the audit log. */
@@ -27,7 +28,7 @@ export interface Desk {
     sentence: string,
     facts?: Facts,
   ): Promise<Verdict>;
-  /** A job of our own making, once; false where it was made before, however long ago. */
+  /** A job of our own making, once; false where either node made it before, however long ago. */
   answerOnce(job: NewJob): Promise<boolean>;
   /** A notice to the admin, once for each thing it is about. */
   tellAdmin(kind: NoticeKind, about: string, details: Readonly<Record<string, string>>): Promise<boolean>;
@@ -36,15 +37,16 @@ export interface Desk {
 export interface DeskOptions {
   readonly acceptor: JobAcceptor;
   readonly ledger: Ledger;
+  readonly known: Known;
   readonly audit: Audit;
   readonly log: Log;
 }
 
 const NOWHERE = { uidValidity: null, uid: null, receivedAt: null } as const;
 
-export function createDesk({ acceptor, ledger, audit, log }: DeskOptions): Desk {
+export function createDesk({ acceptor, ledger, known, audit, log }: DeskOptions): Desk {
   const answerOnce = async (job: NewJob): Promise<boolean> => {
-    if (ledger.find(job.id) !== null) return false;
+    if (known.answered(job.id)) return false;
     try {
       const { job: kept } = await acceptor.accept(job);
       await ledger.append({ job: job.id, digest: kept?.digest ?? null, ...NOWHERE, outcome: 'answer' });

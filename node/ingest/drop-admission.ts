@@ -1,102 +1,195 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { legacyDocumentSchema } from '../../protocol/legacy.ts';
+import type { SourceName } from '../../protocol/job.ts';
+import { type LegacyDocument, legacyDocumentSchema } from '../../protocol/legacy.ts';
 import type { Whitelist } from '../access/whitelist.ts';
 import type { Audit } from '../audit.ts';
-import { readLegacyRequest } from '../commands/legacy-request.ts';
+import { idOf, noticeJob, refusalJob } from '../commands/answer-jobs.ts';
+import type { Command } from '../commands/command.ts';
+import { type LegacyRequest, readLegacyRequest } from '../commands/legacy-request.ts';
 import type { Registry } from '../commands/registry.ts';
-import { AppError, codeOf } from '../platform/errors.ts';
+import type { DropDocuments, HandedOver } from '../peer/drop-document.ts';
+import { handedOver } from '../peer/forward-origin.ts';
+import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import type { JobAcceptor, NewJob } from '../queue/spool.ts';
-import { noticeJob, refusalJob } from '../commands/answer-jobs.ts';
+import { saysNoMore } from './drop-coverage.ts';
 import type { Ledger } from './ledger.ts';
 
 /** The only command that old documents ask for. */
 const LEGACY_COMMAND = 'RAMAIS';
 /** The status under which an old node leaves a document to be worked. */
 const OPEN_STATUS = 'pending';
+/** The field that the peer adds to the old document. */
+const PEER_FIELD = 'parelha';
 const NOWHERE = { uidValidity: null, uid: null, receivedAt: null } as const;
+
+/** Why a file is moved aside: as the log says it, and as the admin reads it. */
+const REASON = {
+  unproved: {
+    said: 'not proved to be the peer’s',
+    told: 'diz vir do outro servidor da parelha, mas a assinatura não confere',
+  },
+  more: {
+    said: 'it asks for more than its old fields say',
+    told: 'pede mais do que os seus próprios campos dizem',
+  },
+  elsewhere: {
+    said: 'this node does not serve its source, and does not hand it on',
+    told: 'pede gravações de uma origem que este servidor não atende',
+  },
+} as const;
+type Reason = keyof typeof REASON;
 
 export interface DropAdmissionOptions {
   readonly registry: Pick<Registry, 'get'>;
   readonly whitelist: Whitelist;
   readonly acceptor: JobAcceptor;
-  readonly ledger: Ledger;
+  /** This node's own. */
+  readonly ledger: Pick<Ledger, 'accepted' | 'append'>;
   readonly audit: Audit;
+  /** The sources that this node serves. */
+  readonly sources: { has(name: SourceName): boolean };
+  /** Proves files of the peer; null for a node alone. */
+  readonly documents: Pick<DropDocuments, 'verify'> | null;
+  /** Whether a file that anybody may have dropped can go on to the peer: not to one that could drop it here again. */
+  readonly forwards: boolean;
+}
+
+/** A document under decision. */
+interface Case {
+  readonly options: DropAdmissionOptions;
+  /** Of the job that is made of it. */
+  readonly id: string;
+  readonly document: LegacyDocument;
+  readonly old: LegacyRequest;
+  readonly command: Command;
+  /** What the peer hands over with it; null where it is an old node's, or anybody's. */
+  readonly handed: HandedOver | null;
 }
 
 /**
- * Decides on the documents of old nodes that are dropped into `pending/`. They pass whitelist and limits again, as a
- * mail would: whoever can write a file there has not thereby become anybody. Resolves with a sentence when the job
- * is on disk. @throws AppError `drop.refused` where the file is to be moved aside; errors of the spool, to be tried
- * again
+ * Decides on the documents that are dropped into `pending/`: those of old nodes, and those by which the peer hands a
+ * job over. They pass whitelist and limits again, as a mail would: whoever can write a file there has not thereby
+ * become anybody. Resolves with a sentence when the job is on disk. @throws AppError `drop.refused` where the file is
+ * to be moved aside; errors of the spool, to be tried again
  */
 export function createDropAdmission(options: DropAdmissionOptions) {
-  const { registry, whitelist, ledger, audit } = options;
-
-  async function take(job: NewJob, event: string): Promise<'accepted' | 'duplicate'> {
-    const { kind, job: kept } = await accept(options.acceptor, job);
-    if (ledger.find(job.id) === null) {
-      const { requester, subject, command } = job.request;
-      await audit.record({ event, job: job.id, from: requester, subject, command });
-      const outcome = event === 'drop.accepted' ? 'accepted' : 'refused';
-      await ledger.append({ job: job.id, digest: kept?.digest ?? null, ...NOWHERE, outcome });
-    }
-    return kind;
-  }
-
   return async (content: Buffer, document: unknown): Promise<string> => {
-    const id = createHash('sha256').update(content).digest('hex');
     const parsed = legacyDocumentSchema.safeParse(document);
     if (!parsed.success) {
-      throw new AppError(
-        'drop.refused',
-        `not a queue document: ${z.prettifyError(parsed.error).slice(0, 500)}`,
-      );
+      throw refused(`not a queue document: ${z.prettifyError(parsed.error).slice(0, 500)}`);
     }
-    if (parsed.data.status !== OPEN_STATUS) {
-      throw new AppError(
-        'drop.refused',
-        `its status is ${JSON.stringify(parsed.data.status.slice(0, 50))}, not pending`,
-      );
-    }
-    const { fields, subject, requester, sender } = readLegacyRequest(parsed.data);
-    if (requester === null || sender === null || ![requester, sender].every(whitelist.allows)) {
-      const { from_email: by, parameters } = parsed.data;
-      const named = [sender ?? by, requester ?? parameters.email ?? by];
-      const from = [...new Set(named)].filter((address) => !whitelist.allows(address)).join(', ');
-      await take(noticeJob('drop-set-aside', id, { subject, from, reason: 'not-allowed' }), 'drop.refused');
-      throw new AppError('drop.refused', `not on the whitelist: ${JSON.stringify(from)}`);
-    }
-    const mail = { id, requester, subject, messageId: null, references: [] };
-    const ramais = registry.get(LEGACY_COMMAND);
-    if (ramais === undefined) throw new AppError('drop.refused', `this node knows no ${LEGACY_COMMAND}`);
-    const request = ramais.parse(fields);
-    if (!request.ok) {
-      const { faults, corrected } = request;
-      await take(refusalJob({ ...mail, reason: 'faults', faults, corrected }), 'drop.refused');
-      return `refused ${faults.map(({ field, code }) => `${field} ${code}`).join(', ')}; ${requester} is told`;
-    }
-    const { lane, source } = ramais.route(request.params);
-    const { params } = request;
-    const kind = await take(
-      {
-        id,
-        door: 'drop',
-        lane,
-        source,
-        request: {
-          command: ramais.keyword,
-          params: structuredClone(params) as never,
-          requester,
-          subject,
-          messageId: null,
-          references: [],
-        },
-      },
-      'drop.accepted',
-    );
-    return `${kind} ${parsed.data.request_id} of ${requester}`;
+    const { status } = parsed.data;
+    if (status !== OPEN_STATUS)
+      throw refused(`its status is ${JSON.stringify(status.slice(0, 50))}, not pending`);
+    const command = options.registry.get(LEGACY_COMMAND);
+    if (command === undefined) throw refused(`this node knows no ${LEGACY_COMMAND}`);
+    const old = readLegacyRequest(parsed.data);
+    const contentId = createHash('sha256').update(content).digest('hex');
+    const handed = await provedPart(options, parsed.data, old, contentId);
+    return admit({ options, id: handed?.id ?? contentId, document: parsed.data, old, command, handed });
   };
+}
+
+/** What the peer adds to a document; null where nothing is added. What is not proved is never taken as a new request. */
+async function provedPart(
+  options: DropAdmissionOptions,
+  document: LegacyDocument,
+  old: LegacyRequest,
+  contentId: string,
+): Promise<HandedOver | null> {
+  if (document[PEER_FIELD] === undefined) return null;
+  try {
+    if (options.documents === null) throw new AppError('drop.unproved', 'this node has no peer');
+    return await options.documents.verify(document[PEER_FIELD]);
+  } catch (error) {
+    if (codeOf(error) !== 'drop.unproved') throw error;
+    const details = { subject: old.subject, from: old.sender ?? '', reason: REASON.unproved.told };
+    await take(options, noticeJob('drop-refused', contentId, details), 'drop.refused');
+    throw refused(messageOf(error), error);
+  }
+}
+
+async function admit(it: Case): Promise<string> {
+  const { options, old, command, document, handed } = it;
+  const { fields, subject, requester, sender } = old;
+  const { whitelist } = options;
+  if (requester === null || sender === null || ![requester, sender].every(whitelist.allows)) {
+    const { from_email: by, parameters } = document;
+    const named = [sender ?? by, requester ?? parameters.email ?? by];
+    const from = [...new Set(named)].filter((address) => !whitelist.allows(address)).join(', ');
+    const details = { subject, from, reason: 'not-allowed' };
+    await take(options, noticeJob('drop-set-aside', it.id, details), 'drop.refused');
+    throw refused(`not on the whitelist: ${JSON.stringify(from)}`);
+  }
+  const request = command.parse(fields);
+  if (!request.ok) {
+    const { faults, corrected } = request;
+    // Under an id of its own: the peer may yet hand the same job over by a call, and is to be told that it is refused.
+    const id = handed === null ? it.id : idOf('drop-refused', it.id);
+    const mail = { id, requester, subject, messageId: null, references: [] };
+    await take(options, refusalJob({ ...mail, reason: 'faults', faults, corrected }), 'drop.refused');
+    return `refused ${faults.map(({ field, code }) => `${field} ${code}`).join(', ')}; ${requester} is told`;
+  }
+  const job = handed === null ? newJob(it, request.params) : jobOf(it, handed, request.params);
+  if (typeof job === 'string') {
+    const details = { subject, from: sender, reason: REASON[job].told };
+    await take(options, noticeJob('drop-refused', it.id, details), 'drop.refused');
+    throw refused(REASON[job].said);
+  }
+  const kind = await take(options, job, 'drop.accepted');
+  const by = handed === null ? '' : `, handed over by ${handed.peerId}`;
+  return `${kind} ${document.request_id} of ${requester}${by}`;
+}
+
+/** The job of a document that an old node, or anybody, has dropped; a reason where it is not for this node. */
+function newJob(
+  { options, id, command, old }: Case,
+  params: Readonly<Record<string, unknown>>,
+): NewJob | Reason {
+  const { lane, source } = command.route(params as never);
+  if (lane === 'forward' && !options.forwards) return 'elsewhere';
+  const { requester, subject } = old;
+  const request = { requester, subject, messageId: null, references: [] };
+  const { keyword } = command;
+  return {
+    id,
+    door: 'drop',
+    lane,
+    source,
+    request: { ...request, command: keyword, params: structuredClone(params) as never },
+  };
+}
+
+/** The job that the peer hands over; a reason where its request is more than what has been judged, or not for this node. */
+function jobOf(
+  { options, id, command, old }: Case,
+  handed: HandedOver,
+  judged: Readonly<Record<string, unknown>>,
+): NewJob | Reason {
+  const { request, source, peerId } = handed;
+  const isSame =
+    request.command === command.keyword &&
+    request.requester === old.requester &&
+    old.requester === old.sender;
+  if (!isSame || !saysNoMore({ params: request.params, source }, judged)) return 'more';
+  if (!options.sources.has(source)) return 'elsewhere';
+  return { id, door: 'drop', lane: 'recordings', source, request, details: handedOver(peerId) };
+}
+
+async function take(
+  { acceptor, ledger, audit }: DropAdmissionOptions,
+  job: NewJob,
+  event: 'drop.accepted' | 'drop.refused',
+): Promise<'accepted' | 'duplicate'> {
+  const { kind, job: kept } = await accept(acceptor, job);
+  if (ledger.accepted(job.id) === null) {
+    const { requester, subject, command } = job.request;
+    await audit.record({ event, job: job.id, from: requester, subject, command });
+    const outcome = event === 'drop.accepted' ? 'accepted' : 'refused';
+    await ledger.append({ job: job.id, digest: kept?.digest ?? null, ...NOWHERE, outcome });
+  }
+  return kind;
 }
 
 /** What will never be accepted is to be moved aside: tried again, it would stop nothing but say so for ever. */
@@ -105,8 +198,10 @@ async function accept(acceptor: JobAcceptor, job: NewJob): ReturnType<JobAccepto
     return await acceptor.accept(job);
   } catch (error) {
     if (codeOf(error) !== 'spool.conflict') throw error;
-    throw new AppError('drop.refused', 'its content was accepted before as another request', {
-      cause: error,
-    });
+    throw refused('its content was accepted before as another request', error);
   }
+}
+
+function refused(why: string, cause?: unknown): AppError {
+  return new AppError('drop.refused', why, { cause });
 }

@@ -6,6 +6,7 @@ import type { Acceptance } from './arrival.ts';
 import { catchUp } from './catch-up.ts';
 import type { Ledger } from './ledger.ts';
 import { createIntake, type Intake } from './intake.ts';
+import type { Known } from './known.ts';
 import { createPatience } from './patience.ts';
 import { reconnectDelayMs } from './reconnect.ts';
 
@@ -44,6 +45,7 @@ export interface Ingest {
 export interface IngestOptions {
   readonly mailbox: Mailbox;
   readonly ledger: Ledger;
+  readonly known: Known;
   readonly acceptance: Acceptance;
   readonly clock: Clock;
   readonly log: Log;
@@ -87,7 +89,8 @@ export function createIngest(options: IngestOptions): Ingest {
         onError: failed,
       });
       status.state = 'working';
-      log.info(await catchUp({ session, intake, ledger: options.ledger, clock, signal }));
+      const { ledger, known } = options;
+      log.info(await catchUp({ session, intake, ledger, known, clock, signal }));
       await watch(session, intake, signal);
     } finally {
       status.connectedSince = null;

@@ -79,7 +79,12 @@ export function createIntake(options: IntakeOptions): Intake {
     await flag(options); // of a connection that ended between acceptance and flags
     let taken = 0;
     while (!signal.aborted) {
-      const watermark = ledger.watermark(session.uidValidity) ?? 0;
+      const watermark = ledger.watermark(session.uidValidity);
+      if (watermark === null) {
+        throw new AppError('ledger.rescan', 'mails are to be looked at again from the next connection on', {
+          retriable: true,
+        });
+      }
       const mails = await session.listAfter(watermark, BATCH);
       if (mails.length === 0) break;
       taken += await take(mails, () => 'new', signal);

@@ -1,64 +1,48 @@
 import * as z from 'zod';
-import { sha256Schema } from '../../protocol/job.ts';
+import { instantSchema, type LedgerEntry, ledgerEntrySchema, uidSchema } from '../../protocol/ledger.ts';
 
-/** What became of a mail, or of a job that came in by another door. */
-export const outcomeSchema = z.enum([
-  'accepted',
-  'refused',
-  'too-large',
-  'duplicate',
-  'bad-token',
-  'not-allowed',
-  'ignored',
-  'in-doubt',
-  'conflict',
-  'set-aside',
-  'answer',
-]);
-export type LedgerOutcome = z.infer<typeof outcomeSchema>;
+const uidValidity = z.string().max(20);
 
-const instant = z.string().refine((text) => {
-  try {
-    Temporal.Instant.from(text);
-    return true;
-  } catch {
-    return false;
-  }
-}, 'is no instant');
-const uid = z.int().nonnegative();
-
-/** One mail, or one job; `uidValidity` and `uid` are null where it did not come from the mailbox. */
-export const entrySchema = z.strictObject({
-  kind: z.literal('entry'),
-  job: sha256Schema,
-  /** Digest of the job that was made of it; null where none was. */
-  digest: sha256Schema.nullable(),
-  uidValidity: z.string().max(20).nullable(),
-  uid: uid.nullable(),
-  /** When the server took the mail in. */
-  receivedAt: instant.nullable(),
-  at: instant,
-  outcome: outcomeSchema,
+/**
+ * Names the ledger that the entries after it belong to, until the next such line. A ledger that was lost or damaged
+ * goes on under another name, so that its serials are never taken for those of before.
+ */
+export const streamSchema = z.strictObject({
+  kind: z.literal('stream'),
+  id: z.uuid(),
+  /** Highest serial among its entries that were dropped; 0 where none was. */
+  dropped: z.int().nonnegative(),
 });
 
-/** Every mail of this UIDVALIDITY up to this UID has been dealt with. */
-export const watermarkSchema = z.strictObject({
+/**
+ * Every mail of this UIDVALIDITY up to this UID has been dealt with; ends a rescan. In the copy of a peer's ledger:
+ * the peer's word on its own.
+ */
+export const watermarkLineSchema = z.strictObject({
   kind: z.literal('watermark'),
-  uidValidity: z.string().max(20),
-  uid,
-  at: instant,
+  uidValidity,
+  uid: uidSchema,
+  at: instantSchema,
 });
 
 /** The mails up to this UID carry their flags. */
-export const flaggedSchema = z.strictObject({
-  kind: z.literal('flagged'),
-  uidValidity: z.string().max(20),
-  uid,
-});
+export const flaggedSchema = z.strictObject({ kind: z.literal('flagged'), uidValidity, uid: uidSchema });
 
-export const lineSchema = z.discriminatedUnion('kind', [entrySchema, watermarkSchema, flaggedSchema]);
+/** Another may have dealt with mails meanwhile: no watermark counts until the next one is set. */
+export const rescanSchema = z.strictObject({ kind: z.literal('rescan'), at: instantSchema });
+
+export const lineSchema = z.discriminatedUnion('kind', [
+  ledgerEntrySchema,
+  streamSchema,
+  watermarkLineSchema,
+  flaggedSchema,
+  rescanSchema,
+]);
 export type LedgerLine = z.infer<typeof lineSchema>;
-export type LedgerEntry = z.infer<typeof entrySchema>;
+export type StreamLine = z.infer<typeof streamSchema>;
+export type WatermarkLine = z.infer<typeof watermarkLineSchema>;
+export type { LedgerEntry };
+export type { LedgerOutcome } from '../../protocol/ledger.ts';
 
 /** The line in a file's text; null where it is none of ours. */
 export function readLine(text: string): LedgerLine | null {
@@ -67,4 +51,8 @@ export function readLine(text: string): LedgerLine | null {
   } catch {
     return null; // not JSON: the caller counts and reports it
   }
+}
+
+export function printLine(line: LedgerLine): string {
+  return `${JSON.stringify(line)}\n`;
 }

@@ -1,33 +1,35 @@
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import type { Watermark } from '../../protocol/methods.ts';
 import type { Clock } from '../platform/clock.ts';
-import { syncDirectory, writeDurable } from '../platform/durable.ts';
-import { AppError, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
-import { compactLines, readLedgerFile } from './ledger-file.ts';
-import { createLedgerIndex, type LedgerIndex } from './ledger-index.ts';
-import type { LedgerEntry, LedgerLine } from './ledger-lines.ts';
+import { compactLedger, type Keep } from './ledger-compaction.ts';
+import { type LedgerFile, openLedgerFile } from './ledger-file.ts';
+import { createLedgerIndex } from './ledger-index.ts';
+import type { LedgerEntry, LedgerLine, StreamLine } from './ledger-lines.ts';
+import { createLedgerPlaces } from './ledger-places.ts';
 
-/** Longer than any mail stays in a mailbox that people keep tidy, and than the spool keeps its jobs. */
-const LEDGER_DAYS = 400;
-/** For a node that is flooded: the oldest are dropped when the ledger is opened. */
-const MAX_ENTRIES = 200_000;
-const HOURS_PER_DAY = 24;
-
-export type NewEntry = Omit<LedgerEntry, 'kind' | 'at'>;
+export type NewEntry = Omit<LedgerEntry, 'kind' | 'at' | 'serial'>;
 
 /**
- * What mails were dealt with, and how: append-only, fsynced, outliving the spool. It decides whether a mail is
- * new; flags in the mailbox do not.
+ * What mails this node dealt with, and how: append-only, fsynced, outliving the spool. It decides, with the copy of the
+ * peer's, whether a mail is new; flags in the mailbox do not.
  */
 export interface Ledger {
   /** The digest kept with a job id; null where the id is unknown. */
   find(job: string): { readonly digest: string | null } | null;
+  /** The same, where this node has made a job of it: what keeps the spool from taking it twice. */
+  accepted(job: string): { readonly digest: string } | null;
   /**
    * Every mail up to this UID has been dealt with. Null where this UIDVALIDITY was never caught up with: what
    * was recorded of it during a first start or a rescan that broke off does not count.
    */
   watermark(uidValidity: string): number | null;
+  /** The watermark that held before a rescan became due; as `watermark` where none is. */
+  watermarkBefore(uidValidity: string): number | null;
+  /** Of the mailbox that was caught up with last: where another node goes on. Null while a rescan is due. */
+  latestWatermark(): Watermark | null;
+  /** Whether mails are to be looked at again, since another may have dealt with some. */
+  rescanDue(): boolean;
   /** When this node first caught up with a mailbox; null on the first start. */
   startedAt(): Temporal.Instant | null;
   /** The latest arrival among the mails that a job was made of; none counts as later than it was recorded. */
@@ -36,12 +38,26 @@ export interface Ledger {
   unflagged(uidValidity: string): readonly number[];
   /** Resolves when the entry is on disk. @throws AppError `ledger.unwritable` (retriable) */
   append(entry: NewEntry): Promise<void>;
-  /** Records that a UIDVALIDITY is caught up with to this UID; durable as `append`. */
+  /** Records that a UIDVALIDITY is caught up with to this UID, and so ends a rescan; durable as `append`. */
   setWatermark(uidValidity: string, uid: number): Promise<void>;
+  /** Goes on from where another node stopped; a higher watermark of this node's own stands. Durable as `append`. */
+  adopt(watermark: Watermark): Promise<void>;
+  /** Lets no watermark count before the next one is set; durable as `append`. */
+  requireRescan(): Promise<void>;
   /** Notes that flags are set up to this UID; losing it costs setting them once more, so it is not fsynced. */
   setFlagged(uidValidity: string, uid: number): Promise<void>;
-  /** All entries recorded at or after an instant, in order. */
-  entriesSince(at: Temporal.Instant): Promise<readonly LedgerEntry[]>;
+  /** Names this ledger; another name after it was lost or damaged. */
+  stream(): string;
+  /** Goes on under a new name: where a reader knows of later entries than there are. Durable with the next line. */
+  renewStream(): void;
+  /** Of the last entry ever recorded; 0 before the first. */
+  lastSerial(): number;
+  /** Entries after a serial, in order, at most `limit`; what was dropped as too old is passed over. */
+  entriesAfter(serial: number, limit: number): Promise<readonly LedgerEntry[]>;
+  /** How many `entriesAfter` would give without a limit. */
+  countAfter(serial: number): number;
+  /** Told after each entry and each change of the watermark is on disk. */
+  onAppended(listener: () => void): void;
   /** May be called again. */
   close(): Promise<void>;
 }
@@ -50,105 +66,92 @@ export interface LedgerOptions {
   readonly path: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** What is kept when it is opened. */
+  readonly keep?: Keep;
 }
 
 /** Opens the ledger: cuts off what a crash left of a last line, and drops what is too old. */
-export async function openLedger({ path, clock, log }: LedgerOptions): Promise<Ledger> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const found = await readLedgerFile(path);
-  const torn = found.totalBytes - found.wholeBytes;
-  if (torn > 0) log.warn('the last line of the ledger was torn by a crash and is cut off', { bytes: torn });
-  if (found.broken > 0)
-    log.error('lines of the ledger cannot be read; they are passed over', { lines: found.broken });
-  const oldest = latestOf(found.lines, clock.now()).subtract({ hours: LEDGER_DAYS * HOURS_PER_DAY });
-  const lines = compactLines(found.lines, oldest, MAX_ENTRIES);
-  let size = found.wholeBytes;
-  if (lines !== found.lines) {
-    const text = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    await writeDurable(path, text);
-    size = text.length;
-    log.info('old entries of the ledger were dropped', { lines: found.lines.length - lines.length });
-  }
+export async function openLedger({ path, clock, log, keep }: LedgerOptions): Promise<Ledger> {
+  const compact = (lines: readonly LedgerLine[]): readonly LedgerLine[] =>
+    compactLedger(lines, clock.now(), keep);
+  const file = await openLedgerFile({ path, name: 'the ledger', log, compact });
+  return createLedger(file, clock);
+}
+
+function createLedger(file: LedgerFile, clock: Clock): Ledger {
   const index = createLedgerIndex();
-  for (const line of lines) index.add(line);
-  const file = await open(path, 'a', 0o600);
-  await file.truncate(size);
-  await file.sync();
-  await syncDirectory(dirname(path));
-  return createLedger(path, file, size, index, clock);
-}
+  const places = createLedgerPlaces();
+  const listeners = new Set<() => void>();
+  let lastSerial = 0;
+  let stream = newStream();
+  /** Whether the name is on disk; it goes there with the next line, so that a full disk does not stop a start. */
+  let named = false;
 
-/**
- * The latest moment that the ledger itself knows of, and not later than now: a clock that is years ahead at start-up
- * must not have everything forgotten.
- */
-function latestOf(lines: readonly LedgerLine[], now: Temporal.Instant): Temporal.Instant {
-  let latest: Temporal.Instant | null = null;
-  for (const line of lines) {
-    if (line.kind === 'flagged') continue;
-    const at = Temporal.Instant.from(line.at);
-    if (latest === null || Temporal.Instant.compare(at, latest) > 0) latest = at;
-  }
-  return latest === null || Temporal.Instant.compare(latest, now) > 0 ? now : latest;
-}
-
-function createLedger(
-  path: string,
-  file: FileHandle,
-  initialSize: number,
-  index: LedgerIndex,
-  clock: Clock,
-): Ledger {
-  let size = initialSize;
-  let last: Promise<unknown> = Promise.resolve();
-  let closed = false;
-
-  const write = async (line: LedgerLine, durable: boolean): Promise<void> => {
-    const text = `${JSON.stringify(line)}\n`;
-    try {
-      // A write that failed may have left a part of a line: cut back to the last whole one first.
-      if ((await file.stat()).size !== size) await file.truncate(size);
-      await file.appendFile(text);
-      if (durable) await file.datasync();
-    } catch (error) {
-      await file.truncate(size).catch(() => undefined); // tried again before the next write
-      throw new AppError('ledger.unwritable', `${path}: ${messageOf(error)}`, {
-        retriable: true,
-        cause: error,
-      });
-    }
-    size += Buffer.byteLength(text);
+  const apply = (line: LedgerLine, start: number): void => {
     index.add(line);
+    if (line.kind === 'stream') {
+      lastSerial = Math.max(lastSerial, line.dropped);
+      named ||= line.id === stream.id;
+    } else if (line.kind === 'entry') {
+      lastSerial = Math.max(lastSerial, line.serial);
+      places.add(line.serial, start);
+    }
   };
+  for (const [at, line] of file.lines.entries()) {
+    if (line.kind === 'stream') stream = line;
+    apply(line, file.starts[at] ?? 0);
+  }
+  if (file.damaged) {
+    stream = newStream();
+    named = false;
+  }
 
-  const inTurn = (line: LedgerLine, durable: boolean): Promise<void> => {
-    const mine = last.then(() => write(line, durable));
-    last = mine.catch(() => undefined); // told to who asked for it
-    return mine;
+  const write = async (make: () => LedgerLine, durable = true): Promise<void> => {
+    await file.append(() => (named ? [make()] : [stream, make()]), apply, durable);
+    if (durable) for (const listener of listeners) listener();
   };
   const now = (): string => clock.now().toString({ smallestUnit: 'millisecond' });
+  const setWatermark: Ledger['setWatermark'] = (uidValidity, uid) =>
+    write(() => ({ kind: 'watermark', uidValidity, uid, at: now() }));
 
   return {
     find: index.find,
+    accepted: (job) => {
+      const digest = index.find(job)?.digest ?? null;
+      return digest === null ? null : { digest };
+    },
     watermark: index.watermark,
+    watermarkBefore: index.level,
+    latestWatermark: index.latestWatermark,
+    rescanDue: index.rescanDue,
     startedAt: index.startedAt,
     lastReceivedAt: index.lastReceivedAt,
     unflagged: index.unflagged,
-    append: (entry) => inTurn({ kind: 'entry', ...entry, at: now() }, true),
-    setWatermark: (uidValidity, uid) => inTurn({ kind: 'watermark', uidValidity, uid, at: now() }, true),
-    setFlagged: (uidValidity, uid) => inTurn({ kind: 'flagged', uidValidity, uid }, false),
-    entriesSince: async (at) => {
-      await last;
-      const { lines } = await readLedgerFile(path);
-      return lines
-        .filter((line) => line.kind === 'entry')
-        .filter((entry) => Temporal.Instant.compare(Temporal.Instant.from(entry.at), at) >= 0);
+    append: (entry) => write(() => ({ kind: 'entry', serial: lastSerial + 1, ...entry, at: now() })),
+    setWatermark,
+    adopt: ({ uidValidity, uid }) => setWatermark(uidValidity, uid),
+    requireRescan: () => write(() => ({ kind: 'rescan', at: now() })),
+    setFlagged: (uidValidity, uid) => write(() => ({ kind: 'flagged', uidValidity, uid }), false),
+    stream: () => stream.id,
+    renewStream: () => {
+      stream = newStream();
+      named = false;
     },
-    close: async () => {
-      if (closed) return;
-      closed = true;
-      await last;
-      await file.close();
+    lastSerial: () => lastSerial,
+    entriesAfter: async (serial, limit) => {
+      const place = places.after(serial, limit);
+      if (place === null) return [];
+      const lines = await file.read(place.start, place.end);
+      return lines.filter((line) => line.kind === 'entry').slice(0, limit);
     },
+    countAfter: places.countAfter,
+    onAppended: (listener) => {
+      listeners.add(listener);
+    },
+    close: file.close,
   };
+}
+
+function newStream(): StreamLine {
+  return { kind: 'stream', id: randomUUID(), dropped: 0 };
 }

@@ -1,5 +1,9 @@
 import * as z from 'zod';
+import { DOUBT_METHODS } from './control-doubts.ts';
+import { LEADERSHIP_METHODS } from './control-leadership.ts';
+import { PAIRING_METHODS } from './control-pairing.ts';
 import { doorSchema, laneSchema, outcomeSchema, sourceNameSchema } from '../../protocol/job.ts';
+import { peerStatusSchema, roleSchema, termSchema } from '../../protocol/methods.ts';
 
 /** Calls are `POST /control/v1/<method>` with a JSON body, over the control socket. */
 export const CONTROL_PATH = '/control/v1';
@@ -21,14 +25,39 @@ export type JobState = z.infer<typeof jobStateSchema>;
 export const pausableSchema = z.enum(['ingest', 'queue']);
 export type Pausable = z.infer<typeof pausableSchema>;
 
+/** The other node of the pair, as this one sees it now. */
+export const peerViewSchema = z.object({
+  id: z.string(),
+  /** False where PEER_RPC is off: it cannot be asked. */
+  rpc: z.boolean(),
+  /** What it says of itself; null where it does not answer. */
+  status: peerStatusSchema.nullable(),
+  /** Why it did not answer, and what mends it. */
+  error: z.string().nullable(),
+  lastAnswerAt: instant.nullable(),
+  /** Of a call and its answer, in milliseconds. */
+  latencyMs: z.number().nonnegative().nullable(),
+  /** How far its clock is ahead of this node's, in milliseconds; negative where it is behind. */
+  clockDifferenceMs: z.number().nullable(),
+  /** Entries of this node's ledger that the peer does not have yet. */
+  ledgerBehind: count,
+});
+export type PeerView = z.infer<typeof peerViewSchema>;
+
 /** How a node is. */
 export const nodeStatusSchema = z.object({
   nodeId: z.string(),
   version: z.string(),
   /** MODE of the configuration, the first role; `role` is the one it has now, since `since`. */
   mode: z.enum(['master', 'slave']),
-  role: z.enum(['master', 'slave']),
+  role: roleSchema,
+  /** Grows with each change of master. */
+  term: termSchema,
   since: instant,
+  /** Sentences on what is going on about the mastership, why, and what to do; none where all is as it should be. */
+  leadership: z.array(z.string()),
+  /** Null for a node alone. */
+  peer: peerViewSchema.nullable(),
   uptimeSeconds: z.number().nonnegative(),
   /** The watch over the mailbox; null on a node that does not read it. */
   ingest: z
@@ -164,6 +193,9 @@ export const CONTROL_METHODS = {
     params: recordingsQuerySchema.extend({ email: shortText.nullable() }),
     result: z.object({ jobId: z.string(), message: z.string() }),
   },
+  ...LEADERSHIP_METHODS,
+  ...PAIRING_METHODS,
+  ...DOUBT_METHODS,
 } as const;
 
 export type ControlMethod = keyof typeof CONTROL_METHODS;

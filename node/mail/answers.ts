@@ -8,7 +8,7 @@ import type { Mailer, Receipt } from './mailer.ts';
 import { messageIdOf, sendOnce } from './send-once.ts';
 
 /** Kinds of answers; each is sent once for a generation of a job. */
-export type AnswerKind = 'confirmation' | 'result' | 'refusal' | 'failed' | 'notice';
+export type AnswerKind = 'confirmation' | 'result' | 'refusal' | 'failed' | 'delayed' | 'notice';
 
 /** To whom an answer goes besides the admin. */
 export interface Audience {

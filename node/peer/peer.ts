@@ -25,7 +25,8 @@ export interface Peer {
   readonly id: string;
   /**
    * Calls a method. @throws AppError: the peer's own code where it answered with a problem (`retriable` unless the
-   * status is 400, 409, 413 or 422); `peer.unreachable`, `peer.timeout`, `peer.bad-answer`, `peer.not-paired`, all retriable
+   * status is 400, 409, 413 or 422); `peer.unreachable`, `peer.wrong-certificate`, `peer.timeout`, `peer.bad-answer`,
+   * `peer.busy`, `peer.not-paired`, all retriable; the signal's reason where that aborts
    */
   call<M extends RpcMethod>(method: M, params: RpcParams<M>, options?: CallOptions): Promise<RpcResult<M>>;
   contact(): PeerContact;

@@ -180,8 +180,8 @@ export async function openSpool(options: SpoolOptions) {
           throw new AppError('spool.no-such-job', `${id.slice(0, 8)} is not concluded`);
         await store.place(entry, stateAfter(entry.job.outcome));
       }),
-    /** Takes up a failed or cancelled job again, as a new generation that keeps only its confirmation. */
-    reopen: (id: string): Promise<Job> =>
+    /** Takes up a failed or cancelled job again, as a new generation (of at least this number) that keeps only its confirmation. */
+    reopen: (id: string, atLeast = 0): Promise<Job> =>
       exclusive(id, async () => {
         const entry = entries.get(id);
         const job = entry?.state === 'failed' ? await store.read(entry) : null;
@@ -191,8 +191,16 @@ export async function openSpool(options: SpoolOptions) {
         const steps = Object.fromEntries(
           Object.entries(job.steps).filter(([name]) => name === 'mail:confirmation'),
         );
-        const counts = { attempts: 0, failures: 0, interruptions: 0, generation: job.generation + 1 };
-        const fresh = await store.write(entry, { ...job, ...counts, steps, notBefore: null, outcome: null });
+        const counts = { attempts: 0, failures: 0, interruptions: 0 };
+        const generation = Math.max(job.generation + 1, atLeast);
+        const fresh = await store.write(entry, {
+          ...job,
+          ...counts,
+          generation,
+          steps,
+          notBefore: null,
+          outcome: null,
+        });
         await store.place(entry, 'pending');
         for (const listener of listeners) listener(fresh);
         return fresh;

@@ -122,12 +122,14 @@ export function createWorker(options: WorkerOptions) {
       return failed(job, run.abort.signal.aborted ? run.abort.signal.reason : error);
     }
     if (ending.kind === 'waiting') return wait(job, ending);
-    return conclude(job, { kind: ending.kind, summary: ending.summary, at: clock.now().toString() });
+    return conclude(job, { at: clock.now().toString(), ...ending });
   }
 
   /** Waiting is no failure, and however long it lasts, no reason to give up: that is for the handler to decide. */
-  async function wait(job: Job, { notBefore, summary }: Waiting): Promise<string> {
+  async function wait(job: Job, { notBefore, summary, trouble }: Waiting): Promise<string> {
     const { failures, interruptions } = job;
+    const message = trouble?.message.slice(0, MAX_MESSAGE_LENGTH) ?? '';
+    const lastError = trouble === undefined ? null : { ...trouble, message, at: clock.now().toString() };
     // Settled while it was in hand: it is to be ended at once.
     const settled = spool.get(job.id)?.outcome != null;
     const until = settled ? null : notBefore.toString();
@@ -135,7 +137,7 @@ export function createWorker(options: WorkerOptions) {
       failures,
       interruptions: interruptions + 1,
       notBefore: until,
-      lastError: job.lastError,
+      lastError: lastError ?? job.lastError,
     });
     return summary;
   }
@@ -202,7 +204,9 @@ export function createWorker(options: WorkerOptions) {
   async function end(job: Job): Promise<string> {
     const { outcome } = job;
     if (outcome === null) throw new AppError('job.not-concluded', 'a job ends by a decision that is on disk');
-    if (outcome.kind === 'failed' || outcome.kind === 'cancelled') {
+    const unhappy = outcome.kind === 'failed' || outcome.kind === 'cancelled';
+    // Where another node has ended it, that node has told the requester.
+    if (unhappy && outcome.by === undefined) {
       await options.answerFailure(job, outcome.code ?? 'unexpected');
     }
     await options.noteEnding(job);

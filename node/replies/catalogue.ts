@@ -42,8 +42,9 @@ export function zoneName(timeZone: string): string {
   return timeZone === 'America/Sao_Paulo' ? 'horário de Brasília' : `horário de ${timeZone}`;
 }
 
-/** Where a job stands in its lane. */
-export function positionSentence(position: number): string {
+/** Where a job stands in its lane; null where the other server is to work it, and has not said. */
+export function positionSentence(position: number | null): string {
+  if (position === null) return 'aguardando o outro servidor';
   if (position <= 1) return 'já estamos procurando';
   return `${position}º na fila (${plural(position - 1, 'pedido', 'pedidos')} antes do seu)`;
 }
@@ -99,6 +100,16 @@ export function failureSentence(code: string): { readonly happened: string; read
       advice: 'Tente um período menor ou menos ramais por e-mail.',
     };
   }
+  if (code === 'peer.away') {
+    return { happened: 'O servidor onde estas gravações ficam não está respondendo.', advice: wait };
+  }
+  if (code === 'job.refused' || code === 'job.conflict') {
+    return {
+      happened: 'O servidor onde estas gravações ficam não aceitou o pedido.',
+      advice:
+        'Enviar de novo não resolve: o administrador precisa conferir a configuração dos dois servidores.',
+    };
+  }
   if (code.startsWith('recordings.')) {
     return { happened: 'O lugar onde as gravações ficam não respondeu.', advice: wait };
   }
@@ -136,8 +147,9 @@ export const NOTICE: Readonly<Record<NoticeKind, { heading: string; meaning: str
   'mail-in-doubt': {
     heading: 'E-mail em dúvida',
     meaning:
-      'A caixa de entrada mudou de numeração, e não há como saber se este e-mail, já marcado como lido, foi atendido. Ele não será processado.',
-    advice: 'Se o pedido não foi atendido, peça a quem enviou que envie de novo.',
+      'A caixa de entrada mudou de numeração ou foi assumida sem confirmação do outro servidor, e não há como saber se um e-mail já marcado como lido foi atendido. Ele só será processado se você decidir.',
+    advice:
+      'Veja nos e-mails enviados se houve resposta. Se não houve, execute neste servidor o comando “Para atender”; se houve, o comando “Para dispensar”.',
   },
   'mail-set-aside': {
     heading: 'E-mail posto de lado',
@@ -176,6 +188,25 @@ export const NOTICE: Readonly<Record<NoticeKind, { heading: string; meaning: str
     meaning: 'O espaço livre está abaixo do mínimo. Pedidos novos não são aceitos; os já aceitos terminam.',
     advice: 'Libere espaço no disco do nó.',
   },
+  forced: {
+    heading: 'Troca de nó forçada',
+    meaning:
+      'Este nó passou a ler a caixa de entrada sem a palavra do outro (promote --force). O que o outro nó já tinha aceitado fica com ele até voltar, e um pedido que ele não conseguiu contar a este pode ser atendido duas vezes.',
+    advice: 'Quando o outro nó voltar, confira os dois com: node-ctl status e node-ctl doubt list.',
+  },
+  'forced-out': {
+    heading: 'Nó substituído à força',
+    meaning:
+      'Este nó lia a caixa de entrada e soube que o outro assumiu o lugar dele à força. Ele parou de ler na mesma hora; os pedidos que já tinha aceitado serão concluídos.',
+    advice: 'Confira se algum pedido desse intervalo foi respondido duas vezes.',
+  },
+  'peer-away': {
+    heading: 'O outro servidor não responde',
+    meaning:
+      'Há pedidos esperando há mais de 15 minutos pelo outro servidor da parelha: nem a chamada direta (RPC) nem a entrega de arquivo (SCP) funcionam.',
+    advice:
+      'Confira se o outro servidor está ligado e se a rede entre os dois funciona. Os pedidos estão guardados e seguem sozinhos quando ele voltar.',
+  },
   other: { heading: 'Aviso', meaning: '', advice: '' },
 };
 
@@ -187,4 +218,12 @@ export const NOTICE_DETAILS: Readonly<Record<string, string>> = {
   reason: 'Motivo',
   receivedAt: 'Recebido em',
   job: 'Pedido',
+  doubt: 'Dúvida',
+  doubts: 'E-mails em dúvida',
+  take: 'Para atender',
+  dismiss: 'Para dispensar',
+  list: 'Para ver todos',
+  peer: 'Outro servidor',
+  waiting: 'Pedidos esperando',
+  term: 'Mandato',
 };

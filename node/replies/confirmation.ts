@@ -8,6 +8,9 @@ import { TextMail } from './text.ts';
 import type { ConfirmationView, ReplyMail } from './views.ts';
 
 const HEADING = 'Pedido recebido';
+/** Said where the other server has not said when it begins: it may have been reached by file, or not yet. */
+const AWAITED =
+  'Estas gravações ficam em outro servidor, que ainda não informou o lugar do pedido na fila. O pedido está guardado e segue sozinho: você não precisa fazer nada.';
 const NEXT =
   'O resultado chega em outro e-mail, nesta mesma conversa. Se algo acima não for o que você queria, envie um novo pedido com o assunto corrigido.';
 
@@ -22,7 +25,9 @@ export function confirmationMail(view: ConfirmationView): ReplyMail {
     [LABEL.request, shortId(view.jobId)],
   ];
   const footer = jobFooter(view.jobId, view.request.subject);
-  const text = new TextMail().title(HEADING, '=').paragraph(lead).blank().pairs(rows).paragraph(NEXT);
+  const paragraphs = view.position === null ? [AWAITED, NEXT] : [NEXT];
+  const text = new TextMail().title(HEADING, '=').paragraph(lead).blank().pairs(rows);
+  for (const sentence of paragraphs) text.paragraph(sentence);
   footerText(text, footer);
   return {
     subject: replySubject(view.request.subject),
@@ -32,7 +37,7 @@ export function confirmationMail(view: ConfirmationView): ReplyMail {
       preheader: `${HEADING}: ${extensionsPhrase(view.request.extensions)}, ${rangePhrase(view.request)}. Situação: ${positionSentence(view.position)}.`,
       heading: HEADING,
       lead,
-      body: [pairs(rows), paragraph(NEXT)],
+      body: [pairs(rows), paragraphs.map((sentence) => paragraph(sentence))],
       footer,
     }),
   };

@@ -31,8 +31,8 @@ export interface JobView {
 }
 
 export interface ConfirmationView extends JobView {
-  /** Position in its lane; 1 is being worked on. */
-  readonly position: number;
+  /** Position in the lane of the node that works it, 1 being worked on; null while the other server has not said so. */
+  readonly position: number | null;
 }
 
 export interface RecordingView {
@@ -136,6 +136,9 @@ export type NoticeKind =
   | 'drop-set-aside'
   | 'locked-out'
   | 'disk-low'
+  | 'peer-away'
+  | 'forced'
+  | 'forced-out'
   | 'other';
 
 export interface NoticeView {

@@ -51,8 +51,13 @@ export interface Dovecot extends AsyncDisposable {
   doveadm(...args: string[]): Promise<string>;
 }
 
+export interface DovecotOptions {
+  /** Its log then has a line, with microseconds, for each IMAP command that has ended; see inbox-sessions.ts. */
+  readonly logCommands?: boolean;
+}
+
 /** Starts Dovecot as an ordinary child process; works as root and as any other user. */
-export async function startDovecot(): Promise<Dovecot> {
+export async function startDovecot(options: DovecotOptions = {}): Promise<Dovecot> {
   const directory = await temporaryDirectory();
   const D = directory.path;
   const [imapPort, imapsPort, lmtpPort] = [await freePort(), await freePort(), await freePort()];
@@ -65,12 +70,16 @@ export async function startDovecot(): Promise<Dovecot> {
     await chmod(D, 0o711);
   }
   const config = join(D, 'dovecot.conf');
-  await writeFile(config, configuration(D, account, { imapPort, imapsPort, lmtpPort, certFile, keyFile }));
+  const { logCommands = false } = options;
+  const settings = { imapPort, imapsPort, lmtpPort, certFile, keyFile, logCommands };
+  await writeFile(config, configuration(D, account, settings));
   const launch = async (): Promise<Child> => {
     const launched = startChild('dovecot', ['-F', '-c', config]);
-    await Promise.all([imapPort, imapsPort, lmtpPort].map(portReady)).catch((error: unknown) => {
-      throw new Error(`Dovecot did not start: ${launched.output()}`, { cause: error });
-    });
+    await Promise.all([imapPort, imapsPort, lmtpPort].map((port) => portReady(port))).catch(
+      (error: unknown) => {
+        throw new Error(`Dovecot did not start: ${launched.output()}`, { cause: error });
+      },
+    );
     return launched;
   };
   let child = await launch();
@@ -128,7 +137,13 @@ interface Settings {
   readonly lmtpPort: number;
   readonly certFile: string;
   readonly keyFile: string;
+  readonly logCommands: boolean;
 }
+
+const LOG_COMMANDS = `log_debug = event=imap_command_finished
+imap_id_log = name
+log_timestamp = "%Y-%m-%dT%H:%M:%S.%{usecs} "
+`;
 
 function configuration(D: string, account: Account, settings: Settings): string {
   const { user, group, uid, gid } = account;
@@ -139,7 +154,7 @@ function configuration(D: string, account: Account, settings: Settings): string 
   return `${internal}base_dir = ${D}/run
 state_dir = ${D}/state
 log_path = ${D}/dovecot.log
-listen = 127.0.0.1
+${settings.logCommands ? LOG_COMMANDS : ''}listen = 127.0.0.1
 protocols = imap lmtp
 mail_location = maildir:${D}/mail/%u
 first_valid_uid = 1

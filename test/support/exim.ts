@@ -2,7 +2,7 @@ import { chmod, chown, mkdir, writeFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Account, serverAccount } from './account.ts';
 import { makeCertificate } from './certificate.ts';
-import { type Dovecot, startDovecot } from './dovecot.ts';
+import { type Dovecot, type DovecotOptions, startDovecot } from './dovecot.ts';
 import { type Child, freePort, portFree, portReady, startChild, temporaryDirectory } from './process.ts';
 
 /** An Exim of our own: takes mail for `example.test`, hands it to Dovecot by LMTP. */
@@ -48,7 +48,7 @@ export async function startExim(options: { lmtpPort: number }): Promise<Exim> {
   await writeFile(config, configuration(D, account, { ...options, smtpPort, smtpsPort, certFile, keyFile }));
   const launch = async (): Promise<Child> => {
     const launched = startChild('exim4', ['-C', config, '-bdf', '-q2s']);
-    await Promise.all([smtpPort, smtpsPort].map(portReady)).catch((error: unknown) => {
+    await Promise.all([smtpPort, smtpsPort].map((port) => portReady(port))).catch((error: unknown) => {
       throw new Error(`Exim did not start: ${launched.output()}`, { cause: error });
     });
     return launched;
@@ -76,8 +76,8 @@ export async function startExim(options: { lmtpPort: number }): Promise<Exim> {
 }
 
 /** Starts Dovecot and Exim, joined by LMTP. */
-export async function startMailServers(): Promise<MailServers> {
-  const dovecot = await startDovecot();
+export async function startMailServers(options: DovecotOptions = {}): Promise<MailServers> {
+  const dovecot = await startDovecot(options);
   const exim = await startExim({ lmtpPort: dovecot.lmtpPort });
   return {
     dovecot,

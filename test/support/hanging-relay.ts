@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { startRelay } from './relay.ts';
 
 /** A relay to a port that falls silent once the client has said something: it hangs on just that command. */
 export interface HangingRelay extends AsyncDisposable {
@@ -12,40 +11,22 @@ export interface HangingRelay extends AsyncDisposable {
 
 /** Relays to the port until a client says what `trigger` matches; from then on nothing comes back. */
 export async function startHangingRelay(target: number, trigger: RegExp): Promise<HangingRelay> {
-  const sockets = new Set<Socket>();
-  const clients = new Set<Socket>();
   const hanging = Promise.withResolvers<void>();
-  const server = createServer((client) => {
-    const upstream = connect(target, '127.0.0.1');
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on('error', () => socket.destroy());
-    }
-    clients.add(client);
-    client.on('close', () => {
-      clients.delete(client);
-      upstream.destroy();
-    });
-    let silent = false;
-    client.on('data', (chunk: Buffer) => {
-      silent ||= trigger.test(chunk.toString('latin1'));
-      if (silent) hanging.resolve();
-      else upstream.write(chunk);
-    });
-    upstream.on('data', (chunk) => silent || client.write(chunk));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return {
-    port: address.port,
-    hanging: hanging.promise,
-    open: () => clients.size,
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
+  const relay = await startRelay({
+    target,
+    onConnection: () => {
+      let silent = false;
+      return (from, chunk) => {
+        silent ||= from === 'client' && trigger.test(chunk.toString('latin1'));
+        if (silent) hanging.resolve();
+        return !silent;
+      };
     },
+  });
+  return {
+    port: relay.port,
+    hanging: hanging.promise,
+    open: () => relay.open.size,
+    [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose](),
   };
 }

@@ -4,8 +4,12 @@ import { createWhitelist } from '../../node/access/whitelist.ts';
 import type { AuditEvent } from '../../node/audit.ts';
 import { createAcceptance } from '../../node/ingest/acceptance.ts';
 import type { Grammar } from '../../node/ingest/arrival.ts';
+import { type DoubtStore, openDoubtStore } from '../../node/ingest/doubt-store.ts';
+import { createDoubts, type Doubts } from '../../node/ingest/doubts.ts';
 import { createIngest, type Ingest, type IngestOptions } from '../../node/ingest/ingest.ts';
+import { createKnown, type Known } from '../../node/ingest/known.ts';
 import { type Ledger, openLedger } from '../../node/ingest/ledger.ts';
+import { openReplica, type Replica } from '../../node/ingest/replica.ts';
 import type { Mailbox } from '../../node/mail/mailbox.ts';
 import type { Clock } from '../../node/platform/clock.ts';
 import { systemClock } from '../../node/platform/clock.ts';
@@ -38,6 +42,11 @@ export const grammar: Grammar = {
 export interface World extends AsyncDisposable {
   readonly ingest: Ingest;
   readonly ledger: Ledger;
+  /** The copy of the peer's ledger. */
+  readonly replica: Replica;
+  readonly known: Known;
+  readonly doubtStore: DoubtStore;
+  readonly doubts: Doubts;
   readonly acceptor: MemoryAcceptor;
   readonly audit: readonly AuditEvent[];
   readonly setAside: Map<string, { readonly content: Buffer; readonly reason: string }>;
@@ -69,7 +78,12 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const lines: string[] = [];
   const log = createLog({ level: 'debug', style: 'terminal', write: (line) => lines.push(line) });
   const ledger = await openLedger({ path: join(directory, 'ledger.jsonl'), clock, log });
-  const audit: AuditEvent[] = [];
+  const replica = await openReplica({ path: join(directory, 'ledger-peer.jsonl'), clock, log });
+  const known = createKnown(ledger, replica);
+  const events: AuditEvent[] = [];
+  const audit = { record: async (event: AuditEvent) => void events.push(event) };
+  const doubtStore = await openDoubtStore({ directory: join(directory, 'doubts'), clock, audit, log });
+  const doubts = createDoubts({ store: doubtStore, acceptor, ledger, known, audit });
   const setAside = new Map<string, { content: Buffer; reason: string }>();
   const acceptance = createAcceptance({
     access: createAccess({
@@ -83,11 +97,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     grammar: options.grammar ?? grammar,
     acceptor,
     ledger,
-    audit: {
-      record: async (event) => {
-        audit.push(event);
-      },
-    },
+    known,
+    doubts: doubtStore,
+    audit,
     setAside: {
       file: async (path) => path,
       bytes: async (name, content, reason) => {
@@ -102,6 +114,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const ingest = createIngest({
     mailbox: options.mailbox,
     ledger,
+    known,
     acceptance,
     clock,
     log,
@@ -117,8 +130,12 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   return {
     ingest,
     ledger,
+    replica,
+    known,
+    doubtStore,
+    doubts,
     acceptor,
-    audit,
+    audit: events,
     setAside,
     lines,
     commands: () => acceptor.jobs.map((job) => job.request.command),
@@ -129,11 +146,13 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     restart: async () => {
       await stop();
       await ledger.close();
+      await replica.close();
       return createWorld({ ...options, clock, directory, acceptor });
     },
     [Symbol.asyncDispose]: async () => {
       await stop();
       await ledger.close();
+      await replica.close();
       await own?.[Symbol.asyncDispose]();
     },
   };

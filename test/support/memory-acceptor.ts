@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { JOB_VERSION, type Job } from '../../protocol/job.ts';
 import { AppError } from '../../node/platform/errors.ts';
+import { digestOf } from '../../node/queue/job-file.ts';
 import type { JobAcceptor, NewJob } from '../../node/queue/spool.ts';
 
 /** The door of the queue, in memory: the same id once, and with another request a conflict. */
@@ -27,7 +27,7 @@ export function createMemoryAcceptor(): MemoryAcceptor {
     },
     accept: async (incoming: NewJob) => {
       if (failure !== null) throw failure;
-      const digest = createHash('sha256').update(JSON.stringify(incoming.request)).digest('hex');
+      const digest = digestOf(incoming.request);
       const there = jobs.find((job) => job.id === incoming.id);
       if (there !== undefined) {
         if (there.digest !== digest) throw new AppError('spool.conflict', 'same id, other request');

@@ -62,6 +62,9 @@ export const STATUS: NodeStatus = {
   version: '0.1.0',
   mode: 'master',
   role: 'master',
+  term: 3,
+  leadership: [],
+  peer: null,
   since: '2025-11-10T12:00:00Z',
   uptimeSeconds: 93_784,
   ingest: { state: 'watching', paused: false, lastMailAt: '2025-11-11T18:01:22Z', lastError: null },
@@ -117,7 +120,26 @@ export function fakeNodeControl(over: Partial<NodeControl> = {}): FakeNodeContro
     );
     return fake.jobViews.find((job) => job.id === whole) ?? jobView();
   };
+  /** Calls that a test gives itself where it makes them. */
+  const notHere = (): never => {
+    throw new AppError('request.invalid', 'not in this fake');
+  };
   const plain: NodeControl = {
+    ...{
+      promote: notHere,
+      demote: notHere,
+      handoff: notHere,
+      leadership: notHere,
+      leadershipHistory: notHere,
+    },
+    ...{
+      pairInvite: notHere,
+      pairAccept: notHere,
+      pairStatus: notHere,
+      pairRotate: notHere,
+      pairRemove: notHere,
+    },
+    ...{ doubts: notHere, resolveDoubt: notHere },
     status: () => STATUS,
     jobs: ({ state, limit }) => {
       const matching = fake.jobViews.filter((job) => state === null || job.state === state);

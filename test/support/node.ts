@@ -30,7 +30,15 @@ export interface NodeUnderTest extends AsyncDisposable {
   /** The process now running. */
   child(): Child;
   /** Runs node-ctl against it. */
-  ctl(...args: string[]): Promise<{ code: number; out: string }>;
+  ctl(...args: string[]): Promise<Ran>;
+  /** The same with a line typed at the question it asks. */
+  ctlTyping(typed: string, ...args: string[]): Promise<Ran>;
+}
+
+/** How a command ended, and what it printed. */
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
 }
 
 export interface NodeOptions {
@@ -42,6 +50,10 @@ export interface NodeOptions {
   readonly main?: string;
   /** In place of a temporary directory; it is then not removed. */
   readonly directory?: string;
+  /** In place of the home directory of the account that runs the tests. */
+  readonly home?: string;
+  /** Put in front of its command, as to run it in a network namespace. */
+  readonly within?: readonly string[];
 }
 
 /** Prepares a node with its configuration; it is not started. */
@@ -54,8 +66,12 @@ export async function prepareNode(options: NodeOptions): Promise<NodeUnderTest> 
   await mkdir(recordingsDir, { recursive: true });
   await writeFile(join(directory, 'tokens.txt'), `${TOKEN}\n`, { mode: 0o600 });
   const webPort = await freePort();
-  const publicUrl = `http://127.0.0.1:${webPort}`;
-  const settings = { ...settingsFor(options, directory, webPort), ...options.settings };
+  const settings: Record<string, string> = {
+    ...settingsFor(options, directory, webPort),
+    ...options.settings,
+  };
+  const publicUrl = settings['PUBLIC_URL'] ?? '';
+  const home: Record<string, string> = options.home === undefined ? {} : { HOME: options.home };
   const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
   await writeFile(configFile, lines.join(''));
   await chmod(configFile, 0o600);
@@ -65,28 +81,31 @@ export async function prepareNode(options: NodeOptions): Promise<NodeUnderTest> 
     if (current === null) throw new Error('the node was not started');
     return current;
   };
+  const ctl = async (typed: string | null, args: readonly string[]): Promise<Ran> => {
+    const ran = startChild(join(ROOT, 'deploy/node-ctl'), ['--config', configFile, ...args], {
+      env: cleanEnvironment(home),
+      stdio: [typed === null ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    });
+    ran.process.stdin?.end(`${typed}\n`);
+    await eventually('node-ctl to end', () => ran.process.exitCode !== null, 60_000);
+    await ran.end();
+    return { code: ran.process.exitCode ?? -1, out: ran.output() };
+  };
   return {
     ...{ directory, stateDir, recordingsDir, configFile, publicUrl, child },
     start: async (env = {}) => {
       await rm(join(stateDir, 'control.sock'), { force: true });
       const main = options.main ?? join(ROOT, 'node/main.ts');
-      const started = startChild(RUNTIME, [main, '--config', configFile], {
-        env: cleanEnvironment(env),
-      });
+      const [program, ...args] = [...(options.within ?? []), RUNTIME, main, '--config', configFile];
+      const started = startChild(program, args, { env: cleanEnvironment({ ...home, ...env }) });
       current = started;
       const ended = (): boolean => started.process.exitCode !== null || started.process.signalCode !== null;
       await eventually('the node to work', () => ended() || /\bworking node=/.test(started.output()));
       if (started.process.exitCode !== null) throw new Error(`the node ended: ${started.output()}`);
       return started;
     },
-    ctl: async (...args) => {
-      const ran = startChild(join(ROOT, 'deploy/node-ctl'), ['--config', configFile, ...args], {
-        env: cleanEnvironment({}),
-      });
-      await eventually('node-ctl to end', () => ran.process.exitCode !== null, 60_000);
-      await ran.end();
-      return { code: ran.process.exitCode ?? -1, out: ran.output() };
-    },
+    ctl: (...args) => ctl(null, args),
+    ctlTyping: (typed, ...args) => ctl(typed, args),
     [Symbol.asyncDispose]: async () => {
       await current?.end('SIGKILL');
       await temporary?.[Symbol.asyncDispose]();

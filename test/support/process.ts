@@ -49,9 +49,9 @@ export async function freePort(): Promise<number> {
 }
 
 /** Resolves once something accepts connections on the port. */
-export async function portReady(port: number): Promise<void> {
+export async function portReady(port: number, host = '127.0.0.1'): Promise<void> {
   await eventually(`port ${port} to accept connections`, async () => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(port, host);
     try {
       await once(socket, 'connect');
       return true;

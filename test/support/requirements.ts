@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
+import { canMakeNamespaces } from './namespaces.ts';
+import { canMountPrivately } from './private-host.ts';
 import { hasProgram } from './programs.ts';
 import { canMountTmpfs } from './small-disk.ts';
 
@@ -35,6 +37,17 @@ export const REQUIREMENTS = {
     programs: ['mount', 'umount'],
     packages: ['mount'],
     ability: { told: 'the right to mount a tmpfs (root)', has: canMountTmpfs },
+  },
+  netns: {
+    programs: ['ip'],
+    packages: ['iproute2'],
+    ability: { told: 'the right to make network namespaces (root)', has: canMakeNamespaces },
+  },
+  'systemd-analyze': { programs: ['systemd-analyze'], packages: ['systemd'] },
+  'private-mounts': {
+    programs: ['unshare', 'nsenter', 'mount', 'setpriv', 'useradd'],
+    packages: ['util-linux', 'mount', 'passwd'],
+    ability: { told: 'the right to make mounts of its own (root)', has: canMountPrivately },
   },
 } as const satisfies Record<string, Program>;
 

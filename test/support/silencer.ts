@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { type Relayed, startRelay } from './relay.ts';
 
 /** A relay to a port that can fall silent: connections stay open, and nothing comes through any more. */
 export interface Silencer extends AsyncDisposable {
@@ -10,39 +9,25 @@ export interface Silencer extends AsyncDisposable {
 }
 
 export async function startSilencer(target: number): Promise<Silencer> {
-  const sockets = new Set<Socket>();
+  const muted = new WeakSet<Relayed>();
   let silent = false;
-  const relays: (() => void)[] = [];
-  const server = createServer((incoming) => {
-    const outgoing = connect(target, '127.0.0.1');
-    let mute = silent;
-    relays.push(() => (mute = true));
-    const forward = (from: Socket, to: Socket): void => {
-      sockets.add(from);
-      from.on('data', (chunk) => mute || to.write(chunk));
-      from.on('error', () => to.destroy());
-      from.on('close', () => mute || to.destroy());
-    };
-    forward(incoming, outgoing);
-    forward(outgoing, incoming);
+  const relay = await startRelay({
+    target,
+    onConnection: (relayed) => {
+      if (silent) muted.add(relayed);
+      return () => !muted.has(relayed);
+    },
+    endsToo: (relayed) => !muted.has(relayed),
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
   return {
-    port: address.port,
+    port: relay.port,
     silence: () => {
       silent = true;
-      for (const mute of relays) mute();
+      for (const relayed of relay.open) muted.add(relayed);
     },
     restore: () => {
       silent = false;
     },
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
-    },
+    [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose](),
   };
 }

@@ -86,55 +86,6 @@ function run(...args: string[]): Promise<Run> {
   return runWith(['--socket', socket, ...args]);
 }
 
-describe('node-ctl status', () => {
-  test('says how the node is', async () => {
-    await listen();
-    const { code, out, err } = await run('status');
-    expect({ code, err }).toEqual({ code: 0, err: '' });
-    expect(out).toBe(
-      [
-        'node       audio (version 0.1.0)',
-        'role       master since 2025-11-10 12:00:00 (MODE=master)',
-        'up         1 d 2 h',
-        'mailbox    watching; last mail 2025-11-11 18:01:22',
-        'queue      running; 3 pending, 1 processing, 120 completed, 2 failed',
-        'sources    audio',
-        'publisher  web',
-        'state      /var/lib/parelha',
-        '',
-        'LANE        PENDING  PROCESSING',
-        'recordings        3           1',
-        'servers           0           0',
-        '',
-      ].join('\n'),
-    );
-  });
-
-  test('as JSON is what the daemon said', async () => {
-    await listen();
-    expect(JSON.parse((await run('status', '--json')).out)).toEqual(STATUS);
-    expect(JSON.parse((await run('--json', 'status')).out)).toEqual(STATUS);
-  });
-
-  test('shows a slave, a pause and warnings', async () => {
-    const queue = { ...STATUS.queue, paused: true };
-    await listen({
-      status: () => ({
-        ...STATUS,
-        ingest: null,
-        queue,
-        sources: [],
-        warnings: ['disk\u001B[31m nearly full'],
-      }),
-    });
-    const { out } = await run('status');
-    expect(out).toContain('mailbox    not read by this node');
-    expect(out).toContain('queue      paused; 3 pending');
-    expect(out).toContain('sources    none');
-    expect(out).toContain('warning: disk\\u{1b}[31m nearly full');
-  });
-});
-
 describe('node-ctl queue', () => {
   const failed = jobView({
     id: jobId('77aa'),

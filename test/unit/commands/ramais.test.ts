@@ -5,6 +5,8 @@ import type { JobContext } from '../../../node/commands/command.ts';
 import { createRamais } from '../../../node/commands/ramais.ts';
 import { createRamaisGrammar } from '../../../node/commands/ramais-grammar.ts';
 import { createDeliveryStore } from '../../../node/delivery/delivery-store.ts';
+import { handedOver } from '../../../node/peer/forward-origin.ts';
+import type { Forwarder } from '../../../node/peer/forwarder.ts';
 import { silentLog } from '../../../node/platform/log.ts';
 import { runStep } from '../../../node/queue/steps.ts';
 import { recordingName, wav } from '../../support/audio.ts';
@@ -20,7 +22,7 @@ const NAME = recordingName('1121', '2000', '20260301-090000');
 const LINK_HOURS = 2;
 
 /** A job RAMAIS that can be attempted again and again; `onPut` is called at the first object of each delivery. */
-async function setup() {
+async function setup(changes: { forwarder: Forwarder | null } = { forwarder: null }) {
   const temporary = await temporaryDirectory();
   const clock = fixedClock();
   const publisher = createMemoryPublisher(clock);
@@ -52,6 +54,7 @@ async function setup() {
     },
   };
   const command = createRamais({
+    ...changes,
     grammar: createRamaisGrammar({ ...OPTIONS, clock }),
     sources: new Map([['audio', createMemorySource({ [NAME]: wav(1000) })]]),
     publisher: slow,
@@ -72,7 +75,10 @@ async function setup() {
   });
   return {
     ...{ clock, publisher, deliveries, events, id },
+    command,
     work: () => command.work(job, command.schema.parse(request.params), context),
+    confirm: (details: Job['details']) =>
+      command.confirm?.({ ...job, details }, command.schema.parse(request.params), context),
     [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose](),
   };
 }
@@ -119,4 +125,42 @@ describe('the delivery of a RAMAIS', () => {
     await made.work();
     expect(made.events).toMatchObject({ puts: 1, mails: 1 });
   });
+});
+
+describe('a RAMAIS for a source that this node does not serve', () => {
+  const fields = [
+    { key: 'RAMAIS', value: '1121' },
+    { key: 'INICIO', value: '01/03/2026' },
+    { key: 'FIM', value: '01/03/2026' },
+    { key: 'AUDIOS_FROM', value: 's3' },
+  ];
+
+  test('is refused by a node alone', async () => {
+    await using made = await setup();
+    const parsed = made.command.parse(fields);
+    expect(parsed).toMatchObject({
+      ok: false,
+      faults: [{ field: 'AUDIOS_FROM', code: 'source-not-served' }],
+    });
+  });
+
+  test('is forwarded where there is a peer, and one that is served here is not', async () => {
+    await using made = await setup({ forwarder: {} as Forwarder });
+    const routed = [fields, fields.slice(0, 3)].map((given) => {
+      const parsed = made.command.parse(given);
+      return parsed.ok ? made.command.route(parsed.params) : null;
+    });
+    expect(routed).toEqual([
+      { lane: 'forward', source: 's3' },
+      { lane: 'recordings', source: 'audio' },
+    ]);
+  });
+});
+
+test('a job that the peer handed over is not confirmed again', async () => {
+  await using made = await setup();
+  await made.confirm(handedOver('audio2'));
+  expect(made.events.mails).toBe(0);
+  await made.confirm({});
+  expect(made.events.mails).toBe(1);
 });

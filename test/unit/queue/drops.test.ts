@@ -128,7 +128,7 @@ test('half-written and foreign files are moved aside with a reason and do not st
   aheadMs = 15_000;
   await eventually('five set aside', async () => (await asideNames()).length === 5);
   expect((await readdir(directory)).toSorted()).toEqual(['.still-copying', 'own-7.json']);
-  expect(await readdir(aside)).toHaveLength(10);
+  await eventually('a reason beside each', async () => (await readdir(aside)).length === 10);
 });
 
 test('a document that cannot be taken for now stays where it is', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import type { Job } from '../../../protocol/job.ts';
-import type { Command, JobContext } from '../../../node/commands/command.ts';
+import type { Command, Ending, JobContext, Waiting } from '../../../node/commands/command.ts';
 import { AppError } from '../../../node/platform/errors.ts';
 import { silentLog } from '../../../node/platform/log.ts';
 import { type Confirmations, createConfirmations } from '../../../node/queue/confirmations.ts';
@@ -14,7 +14,7 @@ import { eventually, temporaryDirectory } from '../../support/process.ts';
 
 /** A command whose work and confirmation are what a test says. */
 interface Script {
-  work(job: Job, context: JobContext): Promise<void>;
+  work(job: Job, context: JobContext): Promise<void | Ending | Waiting>;
   confirm(job: Job, context: JobContext): Promise<void>;
 }
 
@@ -54,8 +54,7 @@ beforeEach(async () => {
     route: () => ({ lane: 'recordings', source: 'audio' }),
     confirm: (job, _params, context) => script.confirm(job, context),
     work: async (job, _params, context) => {
-      await script.work(job, context);
-      return { kind: 'done', summary: 'sent' };
+      return (await script.work(job, context)) ?? { kind: 'done', summary: 'sent' };
     },
   };
   const contextOf = createContextFactory(spool, clock, silentLog, () => undefined);
@@ -297,6 +296,66 @@ describe('failures', () => {
     worker.resume();
     await ended(1);
     expect(failures).toEqual([`${id.slice(0, 4)} job.crashed`]);
+  });
+});
+
+describe('a job that another node works', () => {
+  const waiting = (): Waiting => ({
+    kind: 'waiting',
+    notBefore: clock.now().add({ minutes: 1 }),
+    summary: 'waits for audio',
+    trouble: { code: 'peer.away', message: 'refused' },
+  });
+
+  test('is looked at again at its time, however often, and shows what it waits for', async () => {
+    let tries = 0;
+    script.work = async () => {
+      tries += 1;
+      return tries <= 5 ? waiting() : undefined;
+    };
+    const id = await accept('a');
+    for (let attempt = 1; attempt <= 5; attempt += 1) {
+      await putBack(id, attempt);
+      expect(spool.get(id)).toMatchObject({
+        failures: 0,
+        lastError: { code: 'peer.away', message: 'refused' },
+      });
+      expect(tries).toBe(attempt);
+      clock.advance({ minutes: 1 });
+      worker.kick('recordings');
+    }
+    await ended(1);
+  });
+
+  test('ends at once where it was settled while it was in hand', async () => {
+    const outcome = { kind: 'done', at: clock.now().toString(), summary: 'sent', by: 'audio' } as const;
+    let tries = 0;
+    script.work = async (job) => {
+      tries += 1;
+      await spool.conclude(job.id, outcome);
+      return waiting();
+    };
+    const id = await accept('a');
+    await ended(1);
+    expect(tries).toBe(1);
+    expect((await spool.read(id))?.outcome).toEqual(outcome);
+  });
+
+  test('is not answered again where it failed: the node that ended it has told the requester', async () => {
+    const at = '2026-03-02T11:00:00Z';
+    const failure = {
+      kind: 'failed',
+      at,
+      summary: 'no disk',
+      code: 'recordings.unavailable',
+      by: 'audio',
+    } as const;
+    script.work = async () => failure;
+    const id = await accept('a');
+    await ended(1);
+    expect(spool.stateOf(id)).toBe('failed');
+    expect((await spool.read(id))?.outcome).toEqual(failure);
+    expect(failures).toEqual([]);
   });
 });
 

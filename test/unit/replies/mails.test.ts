@@ -109,6 +109,11 @@ test('a confirmation says where the request stands', () => {
   expect(confirmationMail({ ...JOB, position: 2 }).text).toContain(
     'Situação: 2º na fila (1 pedido antes do seu)',
   );
+  const awaited = confirmationMail({ ...JOB, position: null });
+  for (const body of [awaited.text, awaited.html]) {
+    expect(body).toContain('aguardando o outro servidor');
+    expect(body).toContain('segue sozinho');
+  }
 });
 
 test('a refusal tells each fault under its field and links a mail with the corrected subject', () => {
@@ -142,6 +147,8 @@ test('a failure is told in plain words by its code', () => {
   expect(told('job.timeout')).toContain('passou do tempo máximo');
   expect(told('publish.unavailable')).toContain('local de entrega');
   expect(told('ENOSPC')).toContain('espaço em disco');
+  expect(told('peer.away')).toContain('não está respondendo');
+  expect(told('job.conflict')).toContain('não aceitou o pedido');
   expect(told('<what>')).toContain('erro inesperado');
 });
 
@@ -153,7 +160,7 @@ test('a notice of any kind has a heading, and what it is about', () => {
     'job-conflict',
     'drop-refused',
   ];
-  for (const kind of [...kinds, 'drop-set-aside', 'locked-out', 'disk-low', 'other'] as const) {
+  for (const kind of [...kinds, 'drop-set-aside', 'locked-out', 'disk-low', 'peer-away', 'other'] as const) {
     const at = Temporal.Instant.from('2025-10-28T18:04:00Z');
     const details = [['Assunto', 'olá']] as const;
     const mail = noticeMail({

@@ -103,6 +103,7 @@ export function samples(): Record<string, ReplyMail> {
   return {
     confirmation: confirmationMail({ ...JOB, position: 3 }),
     'confirmation-first': confirmationMail({ ...JOB, position: 1 }),
+    'confirmation-awaited': confirmationMail({ ...JOB, position: null }),
     result: resultMail(view),
     'result-one': resultMail(resultView(1)),
     'result-warnings': resultMail(troubled),
@@ -128,7 +129,9 @@ export function samples(): Record<string, ReplyMail> {
       adminEmail: 'admin@example.com',
     }),
     failed: failedMail({ ...trouble, attempts: 3 }),
+    'failed-refused': failedMail({ ...trouble, code: 'job.refused', attempts: 1 }),
     delayed: delayedMail({ ...trouble, nextAttemptAt: AT }),
+    'delayed-peer': delayedMail({ ...trouble, code: 'peer.away', nextAttemptAt: null }),
     notice: noticeMail({
       kind: 'drop-refused',
       nodeId: 'audio',
@@ -139,6 +142,22 @@ export function samples(): Record<string, ReplyMail> {
         ['Remetente', 'pessoa@example.com'],
       ],
       faults: [{ field: 'RAMAIS', code: 'extensions-too-many', values: { count: 12, max: 10 } }],
+      note: null,
+    }),
+    'notice-peer-away': noticeMail({
+      kind: 'peer-away',
+      nodeId: 'audio2',
+      at: AT,
+      timeZone,
+      details: [
+        ['Outro servidor', 'audio'],
+        ['Pedidos esperando', '3'],
+        [
+          'Motivo',
+          'RPC: peer.unreachable (connect ECONNREFUSED 203.0.113.7:7443); SCP: drop.timeout (203.0.113.7:22: not within 15 s)',
+        ],
+      ],
+      faults: [],
       note: null,
     }),
   };

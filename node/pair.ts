@@ -1,0 +1,176 @@
+import { homedir, hostname, userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { PeerStatus } from '../protocol/methods.ts';
+import type { Adapters, RpcServer, ServeRpc } from './adapters.ts';
+import { noticeJob } from './commands/answer-jobs.ts';
+import type { Registry } from './commands/registry.ts';
+import type { Config } from './config.ts';
+import type { Ingest } from './ingest/ingest.ts';
+import { createLedgerHandlers } from './ingest/replica.ts';
+import { createReplicator, type Replicator } from './ingest/replicator.ts';
+import type { AlertKind } from './leadership/events.ts';
+import { createLeadership, type Leadership } from './leadership/leadership.ts';
+import { openRoleStore } from './leadership/role-store.ts';
+import { createAuthorizedKeys } from './peer/authorized-keys.ts';
+import type { Holds } from './peer/forward-holds.ts';
+import type { Forwarder } from './peer/forwarder.ts';
+import { createJobHandlers } from './peer/job-handlers.ts';
+import { createPairing, type Pairing } from './peer/pairing.ts';
+import type { Settlements } from './peer/settlements.ts';
+import type { Clock } from './platform/clock.ts';
+import type { Log } from './platform/log.ts';
+import type { Worker } from './queue/worker.ts';
+import type { Stores } from './stores.ts';
+
+export interface PairOptions {
+  readonly config: Config;
+  readonly stores: Stores;
+  readonly adapters: Adapters;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  readonly fail: (error: unknown) => void;
+  readonly closing: AsyncDisposableStack;
+  readonly registry: Registry;
+  readonly worker: Worker;
+  readonly ingest: Ingest;
+  readonly forwarder: Forwarder | null;
+  readonly holds: Holds;
+  readonly settlements: Settlements | null;
+}
+
+/** What is told of this node. */
+export interface Told {
+  status(): PeerStatus;
+  ready(): Promise<boolean>;
+}
+
+/** What makes one of two nodes. */
+export interface Pair {
+  readonly leadership: Leadership;
+  /** Null for a node alone. */
+  readonly pairing: Pairing | null;
+  /** Null where no peer takes the ledger's copy. */
+  readonly replicator: Replicator | null;
+  /** Begins to answer the peer, and then to have a role; `closing` ends both. */
+  start(told: Told, closing: AsyncDisposableStack): Promise<void>;
+}
+
+/** Puts together what a node is to its peer; of a node alone, its role. */
+export async function assemblePair(options: PairOptions): Promise<Pair> {
+  const { stores, adapters, clock, log, random, closing } = options;
+  const peer = adapters.peer;
+  const replicator =
+    peer === null
+      ? null
+      : createReplicator({ ledger: stores.ledger, peer, clock, random, log: log.with({ room: 'ledger' }) });
+  closing.defer(() => replicator?.stop());
+  const leadership = await assembleLeadership(options, replicator);
+  const pairing = assemblePairing(options);
+  return {
+    ...{ leadership, pairing, replicator },
+    start: async (told, until) => {
+      const stopping = new AbortController();
+      until.defer(() => stopping.abort());
+      const { settlements } = options;
+      if (pairing !== null && adapters.serveRpc !== null && settlements !== null) {
+        const answering = { serveRpc: adapters.serveRpc, settlements, leadership, pairing };
+        const listener = await listen(options, answering, told);
+        until.defer(() => listener.close());
+      }
+      settlements?.start();
+      replicator?.run(stopping.signal).catch(options.fail);
+      pairing?.run(stopping.signal).catch(options.fail);
+      await leadership.start();
+      until.defer(() => leadership.stop());
+    },
+  };
+}
+
+async function assembleLeadership(
+  { config, stores, adapters, clock, log, ingest, fail }: PairOptions,
+  replicator: Replicator | null,
+): Promise<Leadership> {
+  const { nodeId, mode, stateDir } = config;
+  const { ledger, audit, spool } = stores;
+  const store = await openRoleStore(join(stateDir, 'role.json'), nodeId);
+  const untilClosed = new AbortController().signal;
+  return createLeadership({
+    self: { nodeId, mode, peerId: config.peer?.id ?? null },
+    store,
+    inbox: {
+      open: () => {
+        ingest.run(untilClosed).catch(fail);
+      },
+      close: ingest.stop,
+    },
+    ledger: {
+      flush: async (signal) => replicator?.flush(signal),
+      watermark: ledger.latestWatermark,
+      adopt: ledger.adopt,
+      requireRescan: ledger.requireRescan,
+    },
+    peer: adapters.peer,
+    clock,
+    log: log.with({ room: 'leadership' }),
+    record: (event) => audit.record(event),
+    alert: async (kind: AlertKind) => {
+      const term = String(store.current()?.term ?? 0);
+      await spool.accept(noticeJob(kind, `${nodeId} ${term}`, { term }));
+    },
+  });
+}
+
+function assemblePairing({ config, stores, adapters, clock, log }: PairOptions): Pairing | null {
+  if (config.peer === null || stores.keyring === null) return null;
+  return createPairing({
+    ...{ nodeId: config.nodeId, peer: config.peer, keyring: stores.keyring },
+    ...{ rpc: adapters.peer, join: adapters.joinPair },
+    authorizedKeys: createAuthorizedKeys(homedir()),
+    queueDir: config.queueDir,
+    sshUser: userInfo().username,
+    sshHostKeysDir: config.sshHostKeysDir,
+    hostName: hostname(),
+    audit: stores.audit,
+    clock,
+    log: log.with({ room: 'peer' }),
+  });
+}
+
+/** What a node that answers its peer has. */
+interface Answering {
+  readonly serveRpc: ServeRpc;
+  readonly settlements: Settlements;
+  readonly leadership: Leadership;
+  readonly pairing: Pairing;
+}
+
+/** Answers the peer. @throws AppError `listen.failed` */
+async function listen(
+  options: PairOptions,
+  { serveRpc, settlements, leadership, pairing }: Answering,
+  told: Told,
+): Promise<RpcServer> {
+  const { stores, adapters, registry, worker, holds, forwarder, clock } = options;
+  const log = options.log.with({ room: 'rpc' });
+  const { spool, ledger, audit, replica } = stores;
+  const listener = await serveRpc({
+    handlers: {
+      ...createLedgerHandlers(replica),
+      ...leadership.handlers,
+      ...createJobHandlers({
+        ...{ registry, sources: adapters.sources, spool, ledger, audit, holds, settlements },
+        cancel: worker.cancel,
+        noteSettled: async (settled, by) => forwarder?.noteSettled(settled, by) ?? 'unknown',
+      }),
+      'node.status': async () => told.status(),
+      'pair.join': pairing.handleJoin,
+    },
+    invitationOpen: pairing.invitationOpen,
+    ready: told.ready,
+    clock,
+    log,
+  });
+  log.info('the peer is answered', { at: `${listener.host}:${listener.port}` });
+  return listener;
+}

@@ -1,0 +1,115 @@
+import type { Job } from '../../protocol/job.ts';
+import type { JobReport } from '../../protocol/methods.ts';
+import type { Clock } from '../platform/clock.ts';
+import { AppError, codeOf, isRetriable, messageOf } from '../platform/errors.ts';
+import type { Log } from '../platform/log.ts';
+import type { Dropbox } from './dropbox.ts';
+import { type Custody, PEER_AWAY, triesFor } from './forward-plan.ts';
+import type { Peer } from './peer.ts';
+
+/** A call that is not answered by then is repeated: the peer knows a job by its id. */
+const CALL_TIMEOUT_MS = 1_000;
+const FIRST_PAUSE_MS = 100;
+/** A way that failed is not tried again for so long. */
+const DROP_PAUSE_MS = 10_000;
+
+export interface HandOverOptions {
+  readonly peerId: string;
+  /** Null where PEER_RPC is off. */
+  readonly peer: Peer | null;
+  readonly dropbox: Dropbox;
+  /** The file that stands for a job. @throws AppError `drop.unfit` (final) where there is none */
+  readonly document: (job: Job) => Promise<Uint8Array>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+}
+
+/** Takes jobs to the peer, by call or as a file. */
+export function createHandOver(options: HandOverOptions) {
+  const { peerId, peer, dropbox, clock, log } = options;
+  let dropFailure: { readonly error: AppError; readonly atMs: number } | null = null;
+
+  /** Calls until the peer has the job on disk. @throws AppError, final or retriable as the peer says */
+  async function submit(
+    job: Job,
+    confirmed: boolean,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<JobReport> {
+    const { id, digest, request, source, generation } = job;
+    const again = generation === 0 ? {} : { generation };
+    if (peer === null) throw new AppError('peer.no-rpc', 'PEER_RPC is off', { retriable: true });
+    const { report } = await peer.call(
+      'job.submit',
+      { id, digest, request, source, confirmed, ...again },
+      { timeoutMs, signal },
+    );
+    return report;
+  }
+
+  /** Bounded tries; gives the last failure where none succeeded. @throws what the peer says for good */
+  async function callRepeatedly(
+    job: Job,
+    confirmed: boolean,
+    signal: AbortSignal,
+  ): Promise<JobReport | AppError> {
+    if (peer === null) return new AppError('peer.no-rpc', 'PEER_RPC is off');
+    const { count, totalMs } = triesFor(peer.contact(), clock.now());
+    const until = clock.monotonicMs() + totalMs;
+    let failure = new AppError(PEER_AWAY, 'it did not answer a moment ago');
+    for (let attempt = 1; attempt <= count; attempt += 1) {
+      const leftMs = until - clock.monotonicMs();
+      if (leftMs <= 0) break;
+      try {
+        return await submit(job, confirmed, Math.min(CALL_TIMEOUT_MS, leftMs), signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isRetriable(error)) throw error;
+        failure = new AppError(codeOf(error), messageOf(error), { cause: error });
+      }
+      const pauseMs = FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + options.random());
+      if (attempt < count && failure.code !== 'peer.not-paired') await clock.sleep(pauseMs, signal);
+    }
+    return failure;
+  }
+
+  /** @throws AppError of the dropbox; what failed seconds ago is not tried */
+  async function drop(job: Job, signal: AbortSignal): Promise<void> {
+    if (dropFailure !== null && clock.monotonicMs() - dropFailure.atMs < DROP_PAUSE_MS)
+      throw dropFailure.error;
+    try {
+      await dropbox.put(`${job.id}.json`, await options.document(job), signal);
+      dropFailure = null;
+    } catch (error) {
+      signal.throwIfAborted();
+      // What is wrong with one job's file says nothing about the way.
+      if (error instanceof AppError && error.retriable) dropFailure = { error, atMs: clock.monotonicMs() };
+      throw error;
+    }
+  }
+
+  return {
+    submit,
+    /**
+     * Hands a job over, by call, else as a file. Repeating it is safe: both ways know a job by its id and digest.
+     * @throws AppError `peer.away` (retriable) where neither way took it; what the peer refuses for good; `drop.unfit`
+     * where a call is no way either
+     */
+    handOver: async (job: Job, confirmed: boolean, signal: AbortSignal): Promise<Custody> => {
+      const answer = await callRepeatedly(job, confirmed, signal);
+      if (!(answer instanceof AppError)) return { way: 'rpc', position: answer.position };
+      try {
+        await drop(job, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (peer === null && !isRetriable(error)) throw error;
+        const said = `RPC: ${answer.code} (${answer.message}); SCP: ${codeOf(error)} (${messageOf(error)})`;
+        throw new AppError(PEER_AWAY, said, { retriable: true, cause: error });
+      }
+      if (peer !== null)
+        log.warn(`${peerId} was not reached by RPC: dropped a file there`, { code: answer.code });
+      return { way: 'drop', position: null };
+    },
+  };
+}

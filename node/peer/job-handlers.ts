@@ -1,0 +1,193 @@
+import type { Job, SourceName } from '../../protocol/job.ts';
+import type { JobReport, RpcCall, RpcHandlers, RpcParams, RpcResult } from '../../protocol/methods.ts';
+import type { Audit } from '../audit.ts';
+import type { Registry } from '../commands/registry.ts';
+import type { Ledger } from '../ingest/ledger.ts';
+import { AppError, codeOf, messageOf } from '../platform/errors.ts';
+import { digestOf } from '../queue/job-file.ts';
+import type { NewJob, Spool } from '../queue/spool.ts';
+import type { Holds } from './forward-holds.ts';
+import { handedOver, handedOverBy } from './forward-origin.ts';
+import type { Forwarder } from './forwarder.ts';
+import type { Settlements } from './settlements.ts';
+
+const NOWHERE = { uidValidity: null, uid: null, receivedAt: null } as const;
+/** Longest text that a report takes, see `jobReportSchema`. */
+const MAX_TEXT = 2_000;
+
+export type JobHandlers = Pick<RpcHandlers, 'job.submit' | 'job.get' | 'job.cancel' | 'job.settled'>;
+
+export interface JobHandlersOptions {
+  readonly registry: Pick<Registry, 'get'>;
+  /** Those that this node serves. */
+  readonly sources: { has(name: SourceName): boolean };
+  readonly spool: Pick<Spool, 'accept' | 'read' | 'reopen' | 'stateOf' | 'positionOf'>;
+  /** This node's own. */
+  readonly ledger: Pick<Ledger, 'accepted' | 'append'>;
+  readonly audit: Audit;
+  readonly holds: Holds;
+  /** The worker's. @throws AppError `job.wrong-state` */
+  readonly cancel: (id: string) => Promise<void>;
+  readonly noteSettled: Forwarder['noteSettled'];
+  /** Null where nothing is reported to the peer. */
+  readonly settlements: Pick<Settlements, 'withdraw'> | null;
+}
+
+/** What a node does with jobs for its peer. */
+export function createJobHandlers(options: JobHandlersOptions): JobHandlers {
+  const { spool, audit } = options;
+  return {
+    'job.submit': async (params, call) => submit(options, params, callerOf(call)),
+    'job.get': async ({ id }) => ({ report: await report(options, id) }),
+    'job.cancel': async ({ id }, call) => {
+      const by = callerOf(call);
+      const state = spool.stateOf(id);
+      if (state === 'pending' || state === 'processing') {
+        await audit.record({ event: 'job.cancelled', job: id, by });
+        await cancelled(options, id);
+      }
+      return { report: await report(options, id) };
+    },
+    'job.settled': async (settled, call) => {
+      const by = callerOf(call);
+      return { kind: await options.noteSettled(settled, by) };
+    },
+  };
+}
+
+function callerOf({ caller }: RpcCall): string {
+  if (caller !== null) return caller;
+  throw new AppError('rpc.unauthenticated', 'only the peer hands jobs over', { retriable: true });
+}
+
+async function submit(
+  options: JobHandlersOptions,
+  params: RpcParams<'job.submit'>,
+  by: string,
+): Promise<RpcResult<'job.submit'>> {
+  const { spool, holds } = options;
+  const { id, digest, request, confirmed } = params;
+  if (digestOf(request) !== digest) throw refused('the digest is not that of the request');
+  const isKnown = spool.stateOf(id) !== undefined;
+  if (confirmed) holds.release(id);
+  const lane = isKnown ? 'recordings' : laneOf(options, params);
+  if (!confirmed && !isKnown) holds.hold(id);
+  let accepted: Awaited<ReturnType<Spool['accept']>>;
+  try {
+    const { source } = params;
+    accepted = await spool.accept({ id, door: 'rpc', lane, source, request, details: handedOver(by) });
+    await writeDown(options, id, request, digest, by);
+  } catch (error) {
+    holds.release(id);
+    throw asProblem(error);
+  }
+  const { kind, job } = accepted;
+  const again = job === null ? null : await takenUpAgain(options, job, params.generation ?? 0, by);
+  const current = again ?? job;
+  const told = current === null ? purged(options, id) : reportOf(options, current);
+  if (told === null) throw new AppError('rpc.unavailable', 'the job is gone again', { retriable: true });
+  return { kind, report: told };
+}
+
+/** A job that failed here, and that somebody there wants tried again; null where that is not so, or has been done. */
+async function takenUpAgain(
+  { spool, settlements, audit }: JobHandlersOptions,
+  job: Job,
+  generation: number,
+  by: string,
+): Promise<Job | null> {
+  const isOver = generation <= job.generation || handedOverBy(job) !== by;
+  if (isOver || spool.stateOf(job.id) !== 'failed') return null;
+  // How it ended before must not end it there once more.
+  await settlements?.withdraw(job.id);
+  await audit.record({ event: 'job.retried', job: job.id, by });
+  return spool.reopen(job.id, generation);
+}
+
+/** Where a job of the peer is worked. @throws AppError `job.refused`: what this node cannot do it does not take */
+function laneOf(
+  { registry, sources }: JobHandlersOptions,
+  { request, source }: RpcParams<'job.submit'>,
+): NewJob['lane'] {
+  const command = registry.get(request.command);
+  if (command === undefined || command.internal === true) {
+    throw refused(`this node does not know the command ${request.command}`);
+  }
+  const params = command.schema.safeParse(request.params);
+  if (!params.success) throw refused(`not the parameters of ${request.command}`);
+  const faults = command.recheck?.(params.data) ?? [];
+  if (faults.length > 0) {
+    throw refused(
+      `against the limits of this node: ${faults.map(({ field, code }) => `${field} ${code}`).join(', ')}`,
+    );
+  }
+  const own = command.route(params.data);
+  if ((own.source === null) !== (source === null))
+    throw refused('a source where none is searched, or none where one is');
+  // A job that was handed over is not handed on: two nodes that differ about a source would never stop.
+  if (source !== null && !sources.has(source)) throw refused(`this node does not serve the source ${source}`);
+  if (source === null && own.lane === 'forward') throw refused('this node would hand it back');
+  return source === null ? own.lane : 'recordings';
+}
+
+/** Audit and ledger, as for a job of any other door; a crash before them is made good when the call is repeated. */
+async function writeDown(
+  { ledger, audit }: JobHandlersOptions,
+  id: string,
+  { requester, subject, command }: NewJob['request'],
+  digest: string,
+  by: string,
+): Promise<void> {
+  if (ledger.accepted(id) !== null) return;
+  await audit.record({ event: 'rpc.accepted', job: id, from: requester, subject, command, by });
+  await ledger.append({ job: id, digest, ...NOWHERE, outcome: 'accepted' });
+}
+
+/** A disk that fails is ours to mend; the caller tries again. */
+function asProblem(error: unknown): unknown {
+  const code = codeOf(error);
+  if (code === 'spool.conflict') return new AppError('job.conflict', messageOf(error), { cause: error });
+  if (code === 'job.invalid') return refused(messageOf(error));
+  if (/^(spool|audit|ledger)\.unwritable$/.test(code)) {
+    return new AppError('rpc.unavailable', messageOf(error), { retriable: true, cause: error });
+  }
+  return error;
+}
+
+function refused(why: string): AppError {
+  return new AppError('job.refused', why);
+}
+
+async function report(options: JobHandlersOptions, id: string): Promise<JobReport | null> {
+  const job = await options.spool.read(id);
+  if (job !== null) return reportOf(options, job);
+  return purged(options, id);
+}
+
+/** A job that only the ledger knows; null where it does not either. */
+function purged({ ledger }: JobHandlersOptions, id: string): JobReport | null {
+  const known = ledger.accepted(id);
+  if (known === null) return null;
+  return { id, digest: known.digest, state: null, position: null, lastError: null, outcome: null };
+}
+
+function reportOf({ spool }: JobHandlersOptions, job: Job): JobReport {
+  const { id, digest, lastError, outcome } = job;
+  const state = spool.stateOf(id) ?? null;
+  const isOpen = state === 'pending' || state === 'processing';
+  return {
+    ...{ id, digest, state },
+    position: isOpen ? spool.positionOf(job) : null,
+    lastError: lastError === null ? null : { ...lastError, message: lastError.message.slice(0, MAX_TEXT) },
+    // Decided and not yet filed: what follows from it may still fail.
+    outcome: isOpen ? null : outcome,
+  };
+}
+
+async function cancelled({ cancel }: JobHandlersOptions, id: string): Promise<void> {
+  try {
+    await cancel(id);
+  } catch (error) {
+    if (codeOf(error) !== 'job.wrong-state') throw error; // ended meanwhile: it stays as it is
+  }
+}
