@@ -8,7 +8,6 @@ import type { Config } from './config.ts';
 import type { Ingest } from './ingest/ingest.ts';
 import { createLedgerHandlers } from './ingest/replica.ts';
 import { createReplicator, type Replicator } from './ingest/replicator.ts';
-import type { AlertKind } from './leadership/events.ts';
 import { createLeadership, type Leadership } from './leadership/leadership.ts';
 import { openRoleStore } from './leadership/role-store.ts';
 import { createAuthorizedKeys } from './peer/authorized-keys.ts';
@@ -93,11 +92,10 @@ async function assembleLeadership(
 ): Promise<Leadership> {
   const { nodeId, mode, stateDir } = config;
   const { ledger, audit, spool } = stores;
-  const store = await openRoleStore(join(stateDir, 'role.json'), nodeId);
   const untilClosed = new AbortController().signal;
   return createLeadership({
     self: { nodeId, mode, peerId: config.peer?.id ?? null },
-    store,
+    store: await openRoleStore(join(stateDir, 'role.json'), nodeId),
     inbox: {
       open: () => {
         ingest.run(untilClosed).catch(fail);
@@ -114,9 +112,8 @@ async function assembleLeadership(
     clock,
     log: log.with({ room: 'leadership' }),
     record: (event) => audit.record(event),
-    alert: async (kind: AlertKind) => {
-      const term = String(store.current()?.term ?? 0);
-      await spool.accept(noticeJob(kind, `${nodeId} ${term}`, { term }));
+    alert: async (kind, _sentence, term) => {
+      await spool.accept(noticeJob(kind, `${nodeId} ${term}`, { term: String(term) }));
     },
   });
 }

@@ -225,7 +225,7 @@ export const RPC_METHODS = {
     params: z.object({
       kind: z.enum(['take', 'first', 'offer']),
       handoffId: handoffIdSchema,
-      /** The caller’s, and the term on its disk. */
+      /** The caller’s, and the latest term it knows of: one below the answering node’s is a call that came late. */
       from: nodeIdSchema,
       term: termSchema,
     }),

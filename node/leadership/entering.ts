@@ -109,8 +109,11 @@ export function enterAlone(draft: Draft, handoffId: string | null, how: 'alone' 
   const term = nextTerm(termOf(draft.state), nodeId, peerId);
   const record = masterRecord(draft, { term, how, handoffId });
   const handoffIds = handoffId === null ? [] : [handoffId];
-  setDoing(draft, { kind: 'entering', phase: 'preparing', record, handoffIds, ticket: newTicket(draft) });
-  persistEntry(draft);
+  const ticket = newTicket(draft);
+  setDoing(draft, { kind: 'entering', phase: 'preparing', record, handoffIds, ticket });
+  // Beside a peer that cannot be asked, a Python node may have read the mailbox until now.
+  if (peerId === null) persistEntry(draft);
+  else draft.effects.push({ do: 'require-rescan', ticket });
 }
 
 /** The ledger is ready: now the record. */

@@ -60,9 +60,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const ask = (): Promise<void> => {
     if (peer === null) return Promise.resolve();
     const starting = options.state().doing?.kind === 'starting';
-    asking ??= askPeer(peer, starting ? timing.startAskMs : timing.askMs, signal)
-      .then(onEvent)
-      .finally(() => (asking = null));
+    asking ??= askPeer(peer, starting ? timing.startAskMs : timing.askMs, signal).then((event) => {
+      asking = null; // the event may ask again
+      onEvent(event);
+    });
     return asking;
   };
   const poll = async (): Promise<void> => {

@@ -61,8 +61,8 @@ function aftermath(state: State): string | null {
   }
   if (record.grant !== null && !successorSeen) {
     return (
-      `gave the mastership of term ${record.term} to ${record.grant.to}, which has not been seen as master yet` +
-      `${peer.away === null ? '' : ` (${peer.away})`}: it takes it up at the next contact. ` +
+      `gave the mastership of term ${record.term} to ${record.grant.to} and has not seen it as master since` +
+      `${peer.away === null ? '' : ` (${peer.away})`}: it takes that up at the next contact. ` +
       `If ${record.grant.to} surely does not run: node-ctl promote --force here`
     );
   }

@@ -9,7 +9,7 @@ import { type ActResult, type Leadership, type LeadershipOptions, TIMING } from 
 import { initialState, reduce, roleOf, viewOf } from './state.ts';
 import { createWaiting } from './waiting.ts';
 
-export type { ActResult, HandoverLedger, Inbox, Leadership, LeadershipOptions, Plan } from './ports.ts';
+export type { ActResult, HandoverLedger, Leadership, LeadershipOptions, Plan } from './ports.ts';
 
 /** Carries the reducer's effects out; all decisions are in `state.ts`. */
 export function createLeadership(options: LeadershipOptions): Leadership {

@@ -4,7 +4,7 @@ import { grantSchema, nodeIdSchema, termSchema } from '../../protocol/methods.ts
 const instant = z.iso.datetime({ offset: true });
 
 /** How a node came to its role. */
-export const howSchema = z.enum([
+const howSchema = z.enum([
   /** By MODE at the first start, with the peer's word where there is one to ask. */
   'first',
   /** By MODE or an operator, on a node without a peer. */
@@ -41,7 +41,6 @@ export const roleRecordSchema = z.strictObject({
   handoffId: z.uuid().nullable(),
 });
 export type RoleRecord = z.infer<typeof roleRecordSchema>;
-export type How = z.infer<typeof howSchema>;
 
 /**
  * The next term for `holder`. In a pair each node has numbers of its own, the node whose id sorts first the even

@@ -1,12 +1,12 @@
-import type { Job, Outcome } from '../../protocol/job.ts';
+import type { Job } from '../../protocol/job.ts';
 import type { RpcResult } from '../../protocol/methods.ts';
 import type { Audit } from '../audit.ts';
-import { noticeJob } from '../commands/answer-jobs.ts';
 import type { Ending, JobContext, Waiting } from '../commands/command.ts';
 import { AppError, codeOf, isRetriable, messageOf } from '../platform/errors.ts';
 import { backoffMs, PEER_BACKOFF } from '../queue/backoff.ts';
 import type { Spool } from '../queue/spool.ts';
 import { createHandOver, type HandOverOptions } from './forward-hand-over.ts';
+import { createOutage, hurry } from './forward-outage.ts';
 import {
   CUSTODY_STEP,
   type Custody,
@@ -21,6 +21,7 @@ import {
   waitedMs,
   type Word,
 } from './forward-plan.ts';
+import { noteSettled, type Settled } from './forward-settled.ts';
 
 /** A confirmation waits so long for the first try: then it says what is known. */
 const PLACEMENT_MS = 2_000;
@@ -54,8 +55,6 @@ export interface Forwarder {
   close(): Promise<void>;
 }
 
-export type Settled = { readonly id: string; readonly digest: string; readonly outcome: Outcome };
-
 export interface ForwarderOptions extends HandOverOptions {
   readonly spool: Pick<Spool, 'accept' | 'get' | 'read' | 'open' | 'conclude' | 'hurry'>;
   readonly audit: Audit;
@@ -69,7 +68,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   const listeners = new Set<() => void>();
   /** Confirmations that wait for the first try of their job. */
   const firstTries = new Map<string, PromiseWithResolvers<void>>();
-  let outage: { told: boolean } | null = null;
+  const outage = createOutage(peerId, spool);
 
   const ready = (): void => {
     for (const listener of listeners) listener();
@@ -84,23 +83,9 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     background.add(done);
   };
   const fromNow = (ms: number): Temporal.Instant => clock.now().add({ milliseconds: Math.round(ms) });
-  const unsent = (): Job[] =>
-    spool.open('forward').filter((job) => job.outcome === null && custodyOf(job) === null);
 
-  /** The peer has answered: after an outage, what waits for its next try does so no longer. */
   async function reached(): Promise<void> {
-    if (outage === null) return;
-    outage = null;
-    for (const { id, notBefore } of unsent()) if (notBefore !== null) await hurry(id);
-    ready();
-  }
-
-  async function hurry(id: string): Promise<void> {
-    try {
-      await spool.hurry(id);
-    } catch (error) {
-      if (codeOf(error) !== 'spool.no-such-job') throw error; // ended meanwhile
-    }
+    if (await outage.over()) ready();
   }
 
   function release(job: Job): void {
@@ -142,32 +127,18 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   }
 
   async function stillWaiting(job: Job, why: string, tellDelayed: () => Promise<void>): Promise<Waiting> {
-    outage ??= { told: false };
+    outage.began();
     const now = clock.now();
     const patient = patience(waitedMs(spool.get(job.id) ?? job, now));
     if (patient === 'give-up')
       throw new AppError(PEER_AWAY, `${peerId} could not be reached for two weeks: ${why}`);
     if (patient === 'tell') {
-      await tellAdmin(job, why);
+      await outage.tellAdmin(job, why);
       await tellDelayed();
     }
     const notBefore = now.add({ milliseconds: backoffMs(job.attempts, PEER_BACKOFF, options.random) });
     const trouble = { code: PEER_AWAY, message: why };
     return { kind: 'waiting', notBefore, trouble, summary: `waits for ${peerId}: ${why}` };
-  }
-
-  /** Once an outage; named after the oldest job that waits, so that a restart does not tell it again. */
-  async function tellAdmin(job: Job, reason: string): Promise<void> {
-    if (outage === null || outage.told) return;
-    const waiting = unsent();
-    const about = (waiting[0] ?? job).id;
-    const details = { peer: peerId, waiting: String(Math.max(1, waiting.length)), reason };
-    try {
-      await spool.accept(noticeJob('peer-away', about, details));
-    } catch (error) {
-      if (codeOf(error) !== 'spool.conflict') throw error; // told before, in other words
-    }
-    outage.told = true;
   }
 
   /** A peer that is reached by files alone says nothing of what becomes of them. */
@@ -258,19 +229,14 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       // Where the intent alone is on disk, nobody here knows whether the peer has it.
       if (peer === null || job.steps[CUSTODY_STEP] === undefined) return false;
       const { report } = await peer.call('job.cancel', { id: job.id }, { timeoutMs: CANCEL_TIMEOUT_MS });
-      await hurry(job.id);
+      await hurry(spool, job.id);
       ready();
       return report !== null;
     },
-    noteSettled: async ({ id, digest, outcome }, by) => {
-      const job = await spool.read(id);
-      if (job === null || job.lane !== 'forward') return 'unknown';
-      if (job.digest !== digest) throw new AppError('job.conflict', 'this id is known with another request');
-      if (spool.get(id) === undefined) return 'noted';
-      await conclude(id, { ...outcome, by });
-      await hurry(id);
-      ready();
-      return 'noted';
+    noteSettled: async (settled, by) => {
+      const kind = await noteSettled(spool, settled, by);
+      if (kind === 'noted') ready();
+      return kind;
     },
     onReady: (listener) => {
       listeners.add(listener);
@@ -280,13 +246,4 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       await Promise.all(background);
     },
   };
-
-  async function conclude(id: string, outcome: Outcome): Promise<void> {
-    try {
-      await spool.conclude(id, outcome);
-    } catch (error) {
-      if (codeOf(error) === 'spool.no-such-job') return; // ended meanwhile
-      throw new AppError('rpc.unavailable', messageOf(error), { retriable: true, cause: error });
-    }
-  }
 }

@@ -11,8 +11,8 @@ const KEEP_ALIVE_MS = 30_000;
 /** The kept connections to the peer, made anew where the old ones are not to be used any more. */
 export interface PeerAgents {
   current(): Dispatcher;
-  /** What comes next uses new connections; calls under way keep theirs. For when those that are kept may be dead. */
-  renew(): void;
+  /** For when these may be dead: what comes next uses new ones, and calls under way keep theirs. */
+  renew(used: Dispatcher): void;
   /** Cuts all. */
   close(): Promise<void>;
 }
@@ -22,7 +22,7 @@ export function createPeerAgents(credentials: Credentials): PeerAgents {
   let agent: Agent | null = null;
   const retiring = new Set<Agent>();
 
-  const renew = (): void => {
+  const retire = (): void => {
     const old = agent;
     agent = null;
     if (old === null) return;
@@ -34,12 +34,12 @@ export function createPeerAgents(credentials: Credentials): PeerAgents {
       .finally(() => retiring.delete(old));
   };
   const cut = async (): Promise<void> => {
-    renew();
+    retire();
     await Promise.all([...retiring].map((each) => each.destroy()));
   };
 
   credentials.onChange(() => {
-    renew();
+    retire();
     // What is cut fails to its callers, and nobody waits here.
     if (credentials.peer() === null) cut().catch(() => undefined);
   });
@@ -48,7 +48,10 @@ export function createPeerAgents(credentials: Credentials): PeerAgents {
       agent ??= makeAgent(credentials, credentials.peer());
       return agent;
     },
-    renew,
+    // Of many calls that fail at once only the first renews them.
+    renew: (used) => {
+      if (used === agent) retire();
+    },
     close: cut,
   };
 }

@@ -33,14 +33,20 @@ export function createRpcClient(options: RpcClientOptions): Peer {
   const agents = createPeerAgents(credentials);
   let inFlight = 0;
 
-  /** Sends a call once, under a fresh token. */
+  /** Sends a call once, under a fresh token. Afterwards a failed one's connections are not used for another. */
   async function send(method: RpcMethod, body: Uint8Array, signal: AbortSignal): Promise<Answer> {
     const serial = serials.next();
     const call = { from: nodeId, to: peerId, method, body };
     const token = signCallToken(credentials.own().tokenKey, call, serial, clock.now());
-    const answer = await exchange(agents.current(), { origin: url, method, body, token }, signal);
-    if (answer.nonce !== null) serials.learn(serial, answer.nonce);
-    return answer;
+    const agent = agents.current();
+    try {
+      const answer = await exchange(agent, { origin: url, method, body, token }, signal);
+      if (answer.nonce !== null) serials.learn(serial, answer.nonce);
+      return answer;
+    } catch (error) {
+      agents.renew(agent);
+      throw error;
+    }
   }
 
   /**
@@ -58,7 +64,6 @@ export function createRpcClient(options: RpcClientOptions): Peer {
       } catch (error) {
         if (!mayReconnect || !isLost(error)) throw error;
         mayReconnect = false;
-        agents.renew();
       }
     }
   }
@@ -70,14 +75,7 @@ export function createRpcClient(options: RpcClientOptions): Peer {
   ): Promise<RpcResult<M>> {
     using deadline = createDeadline(method, asked);
     const startedMs = clock.monotonicMs();
-    let answer: Answer;
-    try {
-      answer = await sendUntilHeard(method, body, deadline.signal);
-    } catch (error) {
-      // Of the connections that are kept, none may be alive; the next call is to find out at once.
-      agents.renew();
-      throw error;
-    }
+    const answer = await sendUntilHeard(method, body, deadline.signal);
     if (answer.status !== 401) contact.answered(clock.monotonicMs() - startedMs);
     return resultOf(method, answer);
   }
@@ -115,7 +113,8 @@ function checkPaired(credentials: Credentials, peerId: string): void {
 /** Whether a failure says that the two cannot talk, rather than that the peer says no. */
 function isNoContact(error: unknown): boolean {
   const code = codeOf(error);
-  return isProblemCode(code) ? PROBLEMS[code].status === 401 : true;
+  if (isProblemCode(code)) return PROBLEMS[code].status === 401;
+  return !(error instanceof AppError) || code.startsWith('peer.');
 }
 
 function encode(method: RpcMethod, params: unknown): Buffer {

@@ -25,6 +25,7 @@ export interface Answer {
  * @throws AppError `peer.unreachable`, `peer.wrong-certificate`, `peer.bad-answer` (longer than an answer may be)
  */
 export function exchange(dispatcher: Dispatcher, posting: Posting, signal: AbortSignal): Promise<Answer> {
+  if (signal.aborted) return Promise.reject(signal.reason as Error);
   const { origin, method, body, token } = posting;
   const headers = ['content-type', 'application/json'];
   if (token !== null) headers.push('authorization', `Bearer ${token}`);

@@ -158,6 +158,7 @@ function listenFor(
   });
   // What the adapter itself cannot make a request of (no Host, an odd URL) is answered as a stranger's.
   const errorHandler = refuse;
+  // The adapter's own, light Response stands in for the global one: the answers here are made of it.
   const forPeer = getRequestListener(createCallsApp(calls).fetch, { errorHandler });
   const forOthers = getRequestListener(open.fetch, { errorHandler });
   const listener = (incoming: IncomingMessage, outgoing: ServerResponse): void => {

@@ -127,7 +127,7 @@ describe('a handoff that breaks', () => {
     await eventually('the grant', () => audio2.leadership.view().grant !== null);
     expect(world.openInboxes()).toEqual([]);
     expect(audio.leadership.explain().join()).toContain(act.handoffId);
-    expect(audio2.leadership.explain().join()).toContain('has not been seen as master yet');
+    expect(audio2.leadership.explain().join()).toContain('has not seen it as master since');
     audio.peer.link = 'up';
     await eventually('the new master', () => audio.open);
     expect(audio.leadership.handoff(act.handoffId ?? '')).toMatchObject({ state: 'done', term: 2 });
