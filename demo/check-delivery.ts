@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { ReadMail } from './person.ts';
-import type { RecordingTree } from './recordings.ts';
+import type { Calls } from './recordings.ts';
 import { readZip } from './zip-reader.ts';
 
 const MANIFEST = 'manifesto.csv';
@@ -27,22 +27,22 @@ export function linksOf(mail: ReadMail): { zip: string | null; playable: readonl
  * Downloads everything a result mail links to and compares it with the files on disk, byte for byte: the ZIP holds
  * every call that was asked for and nothing else, and each link plays one of them. @throws Error saying what differs
  */
-export async function checkDelivery(mail: ReadMail, tree: RecordingTree): Promise<Delivery> {
+export async function checkDelivery(mail: ReadMail, calls: Calls): Promise<Delivery> {
   const { zip: zipUrl, playable } = linksOf(mail);
   if (zipUrl === null) throw new Error('the result mail links to no ZIP');
   const zip = await download(zipUrl, 'application/zip');
   const entries = readZip(zip);
   const manifest = entries.find((entry) => entry.name === MANIFEST)?.content.toString();
   if (manifest === undefined) throw new Error(`the ZIP has no ${MANIFEST}`);
-  for (const file of tree.empty) {
+  for (const file of calls.empty) {
     if (!manifest.includes(basename(file)))
       throw new Error(`${MANIFEST} does not name the empty ${basename(file)}`);
   }
   const recordings = entries.filter((entry) => entry.name !== MANIFEST).map((entry) => entry.content);
-  await compare(recordings, tree, 'the ZIP');
+  await compare(recordings, calls, 'the ZIP');
 
   const played = await Promise.all(playable.map((link) => download(link, 'audio/')));
-  await compare(played, tree, 'the links of the mail');
+  await compare(played, calls, 'the links of the mail');
   await checkSeeking(playable);
   return { zipUrl, zipBytes: zip.length, recordings: recordings.length, playable };
 }
@@ -57,17 +57,19 @@ async function download(url: string, type: string): Promise<Buffer> {
 }
 
 /** Every whole call once, the one that goes on as far as it had come, nothing else. */
-async function compare(contents: readonly Buffer[], tree: RecordingTree, what: string): Promise<void> {
+async function compare(contents: readonly Buffer[], calls: Calls, what: string): Promise<void> {
   const left = new Map(contents.map((content) => [digest(content), content]));
-  for (const file of tree.whole) {
+  for (const file of calls.whole) {
     if (!left.delete(digest(await readFile(file))))
       throw new Error(`${what}: ${basename(file)} is missing or differs`);
   }
-  const [growing, ...others] = left.values();
+  const expected = calls.growing === null ? 0 : 1;
+  if (left.size > expected) throw new Error(`${what}: ${left.size - expected} recordings too many`);
+  if (calls.growing === null) return;
+  const [growing] = left.values();
   if (growing === undefined) throw new Error(`${what}: the call that goes on is missing`);
-  if (others.length > 0) throw new Error(`${what}: ${others.length} recordings too many`);
   const sound = growing.subarray(WAV_HEADER_BYTES);
-  const onDisk = (await readFile(tree.growing)).subarray(WAV_HEADER_BYTES);
+  const onDisk = (await readFile(calls.growing)).subarray(WAV_HEADER_BYTES);
   if (!onDisk.subarray(0, sound.length).equals(sound))
     throw new Error(`${what}: the call that goes on differs`);
 }

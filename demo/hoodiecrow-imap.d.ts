@@ -1,6 +1,6 @@
 /** What we use of hoodiecrow-imap 2.1 (lib/server.js); it comes without types. */
 declare module 'hoodiecrow-imap' {
-  import type { Server } from 'node:net';
+  import type { Server, Socket } from 'node:net';
 
   export interface HoodiecrowMessage {
     readonly uid: number;
@@ -11,12 +11,16 @@ declare module 'hoodiecrow-imap' {
 
   export interface HoodiecrowConnection {
     readonly state: 'Not Authenticated' | 'Authenticated' | 'Selected' | 'Logout';
-    readonly selectedMailbox?: { readonly path: string };
+    /** Null once it is closed. */
+    readonly socket: Socket | null;
+    readonly selectedMailbox?: { readonly path: string } | false;
   }
 
   export interface HoodiecrowServer {
     readonly server: Server;
     readonly connectionHandlers: ((connection: HoodiecrowConnection) => void)[];
+    /** Told of each response before it is sent; `what` names it, as `SELECT` for the last one of that command. */
+    readonly outputHandlers: ((connection: HoodiecrowConnection, response: object, what?: string) => void)[];
     getMailbox(path: string): { readonly messages: readonly HoodiecrowMessage[] } | undefined;
     appendMessage(
       path: string,

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import hoodiecrow, { type HoodiecrowConnection } from 'hoodiecrow-imap';
+import hoodiecrow, { type HoodiecrowConnection, type HoodiecrowServer } from 'hoodiecrow-imap';
 import { SMTPServer, type SMTPServerSession } from 'smtp-server';
 
 const LOOPBACK = '127.0.0.1';
 const SENT = 'Sent';
+/** The server's names for the responses after which a connection has no mailbox, or another one. */
+const LEAVES: ReadonlySet<string> = new Set(['EXAMINE', 'CLOSE', 'LOGOUT COMPLETED']);
 /** A demo keeps every mail in memory; none of its mails comes near this. */
 const MAX_MAIL_BYTES = 5_000_000;
 
@@ -27,6 +29,16 @@ export interface PassedMail {
   readonly inboxUid: number | null;
 }
 
+/** Who had the inbox open. */
+export interface InboxWatch {
+  /** Sessions that have it now. */
+  readonly now: number;
+  /** The most that ever had it at once. */
+  readonly most: number;
+  /** How long nobody had it before it was last opened; 0 at the first time. */
+  readonly gapMs: number;
+}
+
 /** An SMTP and an IMAP server in this process, on free loopback ports, that keep all mail in memory. */
 export interface MailServers extends AsyncDisposable {
   readonly imapPort: number;
@@ -35,8 +47,7 @@ export interface MailServers extends AsyncDisposable {
   readonly sentMailbox: string;
   /** Every mail so far, in order. */
   readonly mails: readonly PassedMail[];
-  /** Whether somebody has the inbox open. */
-  isInboxOpen(): boolean;
+  inbox(): InboxWatch;
   isSeen(uid: number): boolean;
 }
 
@@ -48,8 +59,7 @@ export async function startMailServers(options: MailServersOptions): Promise<Mai
     users: { [address]: { password } },
     storage: { INBOX: {}, '': { folders: { [SENT]: { 'special-use': '\\Sent' } } } },
   });
-  const sessions = new Set<HoodiecrowConnection>();
-  imap.connectionHandlers.push((connection) => sessions.add(connection));
+  const inbox = watchInbox(imap);
 
   const mails: PassedMail[] = [];
   const file = (mailbox: string, flags: string[], raw: Buffer): number =>
@@ -70,7 +80,7 @@ export async function startMailServers(options: MailServersOptions): Promise<Mai
     smtpPort: open[1].port,
     sentMailbox: SENT,
     mails,
-    isInboxOpen: () => [...sessions].some((session) => session.selectedMailbox?.path === 'INBOX'),
+    inbox,
     isSeen: (uid) => {
       const mail = imap.getMailbox('INBOX')?.messages.find((message) => message.uid === uid);
       return mail?.flags.includes('\\Seen') ?? false;
@@ -79,6 +89,34 @@ export async function startMailServers(options: MailServersOptions): Promise<Mai
       await Promise.all(open.map((listener) => listener.close()));
     },
   };
+}
+
+/**
+ * Watches who has the inbox selected. The server keeps what a connection had selected when that logs out or is cut, so
+ * this keeps its own account.
+ */
+function watchInbox(imap: HoodiecrowServer): MailServers['inbox'] {
+  const inside = new Set<HoodiecrowConnection>();
+  let leftAt: number | null = null;
+  const watch = { most: 0, gapMs: 0 };
+  const enter = (connection: HoodiecrowConnection): void => {
+    if (leftAt !== null && inside.size === 0) watch.gapMs = performance.now() - leftAt;
+    inside.add(connection);
+    watch.most = Math.max(watch.most, inside.size);
+  };
+  const leave = (connection: HoodiecrowConnection): void => {
+    if (inside.delete(connection)) leftAt = performance.now();
+  };
+  imap.connectionHandlers.push((connection) => {
+    connection.socket?.once('close', () => leave(connection));
+  });
+  imap.outputHandlers.push((connection, _response, what) => {
+    if (what !== undefined && LEAVES.has(what)) leave(connection);
+    if (what !== 'SELECT') return;
+    leave(connection); // it may have been in another one before
+    if (connection.selectedMailbox && connection.selectedMailbox.path === 'INBOX') enter(connection);
+  });
+  return () => ({ now: inside.size, ...watch });
 }
 
 /** Takes mail from anyone to anyone, as the server of one's own provider does, and lets the node log in. */
@@ -114,6 +152,7 @@ function smtpServer(
 async function listen(server: Server): Promise<{ port: number; close: () => Promise<void> }> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
+    socket.setNoDelay(true); // they answer in several small pieces, each of which would wait for the one before
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });

@@ -1,107 +1,101 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type Child, eventually, freePort, startChild } from '../test/support/process.ts';
-import type { MailServers } from './mail-servers.ts';
+import { connectControl, type ControlClient } from '../node/cli/client.ts';
+import { type Child, eventually, startChild } from '../test/support/process.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
+const NODE_CTL = join(ROOT, 'deploy/node-ctl');
 const READY_TIMEOUT_MS = 20_000;
+const CTL_TIMEOUT_MS = 30_000;
 /** A node that does not end by itself in this time is killed. */
 const STOP_TIMEOUT_MS = 5_000;
 
-/** The people of the demo. */
-export const ADDRESSES = {
-  node: 'gravacoes@example.com',
-  requester: 'ana@example.com',
-  admin: 'admin@example.com',
-} as const;
+export type NodeId = 'audio' | 'audio2';
 
 export interface NodeOptions {
+  readonly id: NodeId;
+  /** What its host has: the configuration, the state, the home of its user. */
   readonly directory: string;
-  readonly servers: MailServers;
-  readonly password: string;
-  readonly token: string;
-  readonly recordings: string;
-  readonly timeZone: string;
+  readonly settings: Readonly<Record<string, string | number>>;
 }
 
 export interface NodeProcess extends AsyncDisposable {
-  readonly publicUrl: string;
+  readonly id: NodeId;
   readonly configFile: string;
+  /** What an operator types before `status` and the like. */
+  readonly ctlCommand: string;
+  /** Runs node-ctl against it, and gives what it printed. @throws Error where it does not end well */
+  ctl(...args: string[]): Promise<string>;
+  /** The same calls without a process for each. */
+  readonly control: ControlClient;
   /** What it has logged so far. */
   log(): string;
   /** Rejects when the process ends. */
   readonly ended: Promise<never>;
 }
 
-/** Starts one node, `node node/main.ts --config FILE`, as an administrator would; resolves when it reads the mailbox. */
+/** Starts one node, `node node/main.ts --config FILE`, as an administrator would; resolves when it works. */
 export async function startNode(options: NodeOptions): Promise<NodeProcess> {
-  const { directory, servers } = options;
-  const port = await freePort();
-  const publicUrl = `http://127.0.0.1:${port}`;
+  const { id, directory } = options;
   const configFile = join(directory, 'node.conf');
-  await mkdir(join(directory, 'state'), { mode: 0o700 });
-  await writeFile(join(directory, 'tokens.txt'), `${options.token}\n`, { mode: 0o600 });
-  await writeFile(configFile, configuration(options, port, publicUrl), { mode: 0o600 });
+  const stateDir = join(directory, 'state');
+  await mkdir(stateDir, { mode: 0o700, recursive: true });
+  const settings = { NODE_ID: id, STATE_DIR: stateDir, ...options.settings };
+  const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
+  await writeFile(configFile, lines.join(''), { mode: 0o600 });
 
-  const args = [join(ROOT, 'node/main.ts'), '--config', configFile];
   // The environment goes over the file, and this machine's may hold a MODE or an SMTP_SERVER of somebody else.
-  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], TMPDIR: process.env['TMPDIR'] };
+  const env = {
+    PATH: process.env['PATH'],
+    HOME: homeOf(directory),
+    TMPDIR: process.env['TMPDIR'],
+  };
+  const args = [join(ROOT, 'node/main.ts'), '--config', configFile];
   const child = startChild(process.execPath, args, { cwd: ROOT, env });
   const ended = new Promise<never>((_, reject) => {
     child.process.once('close', (code, signal) =>
-      reject(new Error(`the node ended (${signal ?? `exit ${code}`})`)),
+      reject(new Error(`the node ${id} ended (${signal ?? `exit ${code}`})`)),
     );
   });
   ended.catch(() => undefined); // Whoever waits for something races against it; nobody else is told.
-  const node = {
-    publicUrl,
-    configFile,
-    ended,
-    log: () => child.output(),
-    [Symbol.asyncDispose]: () => stop(child),
+  const control = await connectControl(join(stateDir, 'control.sock'));
+  const stop = async (): Promise<void> => {
+    await control.close();
+    await end(child);
   };
   try {
-    const ready = eventually('the node reads its mailbox', () => servers.isInboxOpen(), READY_TIMEOUT_MS);
-    await Promise.race([ready, ended]);
-    return node;
+    const works = eventually(`${id} works`, () => control.call('status', {}), READY_TIMEOUT_MS, 50);
+    await Promise.race([works, ended]);
   } catch (error) {
-    await stop(child);
+    await stop();
     throw new Error(`${(error as Error).message}; its log:\n${child.output()}`, { cause: error });
   }
-}
-
-function configuration(options: NodeOptions, port: number, publicUrl: string): string {
-  const { directory, servers, password } = options;
-  const settings: Readonly<Record<string, string | number>> = {
-    NODE_ID: 'audio',
-    MODE: 'master',
-    STATE_DIR: join(directory, 'state'),
-    EMAIL_SERVICE: ADDRESSES.node,
-    EMAIL_PASSWORD: password,
-    IMAP_SERVER: '127.0.0.1',
-    IMAP_PORT: servers.imapPort,
-    IMAP_TLS: 'none',
-    SENT_MAILBOX: servers.sentMailbox,
-    SMTP_SERVER: '127.0.0.1',
-    SMTP_PORT: servers.smtpPort,
-    SMTP_TLS: 'none',
-    SMTP_PASSWORD: password,
-    WHITELIST: `${ADDRESSES.requester}, ${ADDRESSES.admin}`,
-    ADMIN_EMAIL: ADDRESSES.admin,
-    TOKEN_FILE: join(directory, 'tokens.txt'),
-    SOURCES: 'audio',
-    RECORDINGS_DIR: options.recordings,
-    RECORDINGS_TZ: options.timeZone,
-    PUBLISH: 'web',
-    WEB_LISTEN: `127.0.0.1:${port}`,
-    PUBLIC_URL: publicUrl,
+  return {
+    ...{ id, configFile, ended, control },
+    ctlCommand: `deploy/node-ctl --config ${configFile}`,
+    ctl: (...words) => runNodeCtl(['--config', configFile, ...words], env),
+    log: () => child.output(),
+    [Symbol.asyncDispose]: stop,
   };
-  return Object.entries(settings)
-    .map(([key, value]) => `${key}=${value}\n`)
-    .join('');
 }
 
-async function stop(child: Child): Promise<void> {
+/** The home of the user that a host's node runs as: there lie the keys that may log in. */
+export function homeOf(directory: string): string {
+  return join(directory, 'home');
+}
+
+async function runNodeCtl(args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+  await using ran = startChild(NODE_CTL, args, { cwd: ROOT, env });
+  await eventually('node-ctl to end', () => ran.process.exitCode !== null, CTL_TIMEOUT_MS);
+  await ran.end();
+  // What is left when a command line is: `pair accept` is given a secret.
+  const shown = args.slice(2, 4).join(' ');
+  if (ran.process.exitCode !== 0)
+    throw new Error(`node-ctl ${shown} ended with ${ran.process.exitCode}: ${ran.output()}`);
+  return ran.output().trim();
+}
+
+async function end(child: Child): Promise<void> {
   const timer = setTimeout(() => child.process.kill('SIGKILL'), STOP_TIMEOUT_MS);
   await child.end('SIGTERM');
   clearTimeout(timer);

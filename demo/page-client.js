@@ -73,6 +73,8 @@ async function fetchNew() {
   try {
     const response = await fetch(`/mails?after=${mails.at(-1)?.number ?? 0}`);
     const fresh = await response.json();
+    const nodes = await (await fetch('/nodes')).json();
+    byId('nodes').textContent = nodes.map(told).join(' · ');
     byId('ended').hidden = true;
     for (const mail of fresh) {
       mails.push(mail);
@@ -84,6 +86,9 @@ async function fetchNew() {
     ended();
   }
 }
+
+/** As `node-ctl status` calls them. */
+const told = ({ id, role, term }) => `${id}: ${role}, term ${term}`;
 
 function ended() {
   document.title = 'A demonstração terminou';

@@ -9,7 +9,8 @@ import type { MailServers } from './mail-servers.ts';
 import { readMail, sendRequest } from './person.ts';
 
 /** Where the page is when the port is free, so that `npm run demo -- send` finds it. */
-export const DEFAULT_PORT = 8025;
+const DEFAULT_PORT = 8025;
+export const DEFAULT_PAGE = `http://127.0.0.1:${DEFAULT_PORT}/`;
 const MAX_FORM_BYTES = 10_000;
 const MAX_SUBJECT_LENGTH = 1000;
 /** Mail comes from the node under test; nothing in it may run or load, it may only be looked at. */
@@ -20,6 +21,15 @@ export interface PageOptions {
   readonly servers: MailServers;
   /** A subject to start from. */
   readonly example: string;
+  /** How the nodes are; rejects where one does not answer. */
+  readonly nodes: () => Promise<readonly NodeView[]>;
+}
+
+/** A node as the page shows it. */
+export interface NodeView {
+  readonly id: string;
+  readonly role: string;
+  readonly term: number;
 }
 
 export interface Page extends AsyncDisposable {
@@ -46,7 +56,7 @@ export async function startPage(options: PageOptions): Promise<Page> {
   };
 }
 
-async function pageApp({ servers, example }: PageOptions): Promise<Hono> {
+async function pageApp({ servers, example, nodes }: PageOptions): Promise<Hono> {
   const html = await readFile(join(import.meta.dirname, 'page.html'), 'utf8');
   const script = await readFile(join(import.meta.dirname, 'page-client.js'), 'utf8');
   const app = new Hono();
@@ -59,6 +69,7 @@ async function pageApp({ servers, example }: PageOptions): Promise<Hono> {
   app.get('/', (context) => context.html(html));
   app.get('/page-client.js', (context) => context.body(script, 200, { 'Content-Type': 'text/javascript' }));
   app.get('/example', (context) => context.json({ subject: example }));
+  app.get('/nodes', async (context) => context.json(await nodes()));
   app.get('/mails', async (context) => {
     const after = Number(context.req.query('after') ?? 0);
     return context.json(await Promise.all(servers.mails.filter((mail) => mail.number > after).map(readMail)));

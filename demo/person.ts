@@ -1,7 +1,13 @@
 import { simpleParser } from 'mailparser';
 import { createTransport } from 'nodemailer';
 import type { MailServers, PassedMail } from './mail-servers.ts';
-import { ADDRESSES } from './node-process.ts';
+
+/** The people of the demo, and the mailbox they write to. */
+export const ADDRESSES = {
+  node: 'gravacoes@example.com',
+  requester: 'ana@example.com',
+  admin: 'admin@example.com',
+} as const;
 
 export interface SentRequest {
   readonly messageId: string;

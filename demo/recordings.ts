@@ -15,27 +15,30 @@ const GROW_EVERY_MS = 200;
 /** Long enough for whoever watches, short enough not to fill a disk when forgotten. */
 const MAX_GROW_SECONDS = 90;
 
+/** The calls of some extensions. */
+export interface Calls {
+  /** Files that hold a whole call. */
+  readonly whole: readonly string[];
+  /** Files that hold none: the PBX made them, and nobody spoke. */
+  readonly empty: readonly string[];
+  /** The call that goes on, where it is theirs. */
+  readonly growing: string | null;
+}
+
 export interface RecordingTree {
   readonly root: string;
-  /** Extensions to ask for, and the first and last day (`DD/MM/YYYY`) that have calls. */
-  readonly extensions: readonly string[];
+  /** The first and last day (`DD/MM/YYYY`) that have calls. */
   readonly firstDay: string;
   readonly lastDay: string;
-  /** Files that hold a whole call of one of `extensions`. */
-  readonly whole: readonly string[];
-  /** Files of theirs that hold none: the PBX made them, and nobody spoke. */
-  readonly empty: readonly string[];
-  /** The call that goes on, and what ends it. */
-  readonly growing: string;
+  callsOf(extensions: readonly string[]): Calls;
+  /** Ends the call that goes on. */
   endCall(): Promise<void>;
 }
 
 /** Makes a tree `YYYY/MM/DD` of calls of the last days, as a PBX in `zone` would have left it at `now`. */
 export async function makeRecordings(root: string, now: Temporal.ZonedDateTime): Promise<RecordingTree> {
   const random = randomFrom(1121);
-  const asked = EXTENSIONS.slice(0, 2);
-  const whole: string[] = [];
-  const empty: string[] = [];
+  const calls: Call[] = [];
   for (let call = 0; call < CALLS; call++) {
     const started = momentOf(call, now);
     const [origin, destination] = parties(call);
@@ -44,25 +47,35 @@ export async function makeRecordings(root: string, now: Temporal.ZonedDateTime):
     const samples = isEmpty ? new Float32Array() : conversation(3 + 5 * random(), call + 1);
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, wav(samples));
-    if (asked.some((extension) => extension === origin || extension === destination)) {
-      (isEmpty ? empty : whole).push(path);
-    }
+    calls.push({ path, parties: [origin, destination], isEmpty });
   }
-  const call = await startCall(root, now);
+  const growing = await startCall(root, now);
   const dayOf = (days: number): string => {
     const { day, month, year } = now.subtract({ days });
     return `${two(day)}/${two(month)}/${year}`;
   };
   return {
     root,
-    extensions: asked,
     firstDay: dayOf(DAYS - 1),
     lastDay: dayOf(0),
-    whole,
-    empty,
-    growing: call.path,
-    endCall: call.end,
+    callsOf: (extensions) => {
+      const isTheirs = ({ parties: both }: Pick<Call, 'parties'>): boolean =>
+        both.some((party) => extensions.includes(party));
+      const theirs = calls.filter(isTheirs);
+      return {
+        whole: theirs.filter(({ isEmpty }) => !isEmpty).map(({ path }) => path),
+        empty: theirs.filter(({ isEmpty }) => isEmpty).map(({ path }) => path),
+        growing: isTheirs(growing) ? growing.path : null,
+      };
+    },
+    endCall: growing.end,
   };
+}
+
+interface Call {
+  readonly path: string;
+  readonly parties: readonly [origin: string, destination: string];
+  readonly isEmpty: boolean;
 }
 
 /** Calls spread over the last days, none in the future. */
@@ -122,8 +135,9 @@ function wav(samples: Float32Array): Buffer {
 async function startCall(
   root: string,
   now: Temporal.ZonedDateTime,
-): Promise<{ path: string; end: () => Promise<void> }> {
-  const path = join(root, pathOf(now.subtract({ seconds: 20 }), EXTENSIONS[0], EXTENSIONS[1], CALLS));
+): Promise<{ path: string; parties: Call['parties']; end: () => Promise<void> }> {
+  const both = [EXTENSIONS[0], EXTENSIONS[1]] as const;
+  const path = join(root, pathOf(now.subtract({ seconds: 20 }), ...both, CALLS));
   const sound = wav(conversation(MAX_GROW_SECONDS, CALLS + 1)).subarray(WAV_HEADER_BYTES);
   const step = Math.round((SAMPLE_RATE_HZ * BYTES_A_SAMPLE * GROW_EVERY_MS) / 1000);
   let at = 20 * step;
@@ -148,5 +162,5 @@ async function startCall(
     );
     await file.close();
   };
-  return { path, end };
+  return { path, parties: both, end };
 }

@@ -1,58 +1,116 @@
+import type { JobSummary } from '../node/listeners/control-contract.ts';
 import { eventually } from '../test/support/process.ts';
-import { checkDelivery, type Delivery, linksOf } from './check-delivery.ts';
+import { checkDelivery, linksOf } from './check-delivery.ts';
 import type { MailServers } from './mail-servers.ts';
 import type { NodeProcess } from './node-process.ts';
+import type { Hosts, Pair } from './pair.ts';
 import { answersTo, type ReadMail, sendRequest, type SentRequest } from './person.ts';
 import type { RecordingTree } from './recordings.ts';
 import type { Terminal } from './terminal.ts';
 
 const WAIT_MS = 20_000;
+const MAX_JOBS = 50;
 
 export interface Stage {
   readonly terminal: Terminal;
   readonly servers: MailServers;
-  readonly node: NodeProcess;
+  readonly hosts: Hosts;
+  readonly pair: Pair;
   readonly tree: RecordingTree;
   readonly token: string;
 }
 
-/** Sends one request and follows it to the recordings in the requester's hands. @throws Error where it goes astray */
-export async function followRequest(stage: Stage, subject: string): Promise<Delivery> {
-  const { terminal, servers, tree } = stage;
-  terminal.title('A request goes its way');
+/** A request on its way. */
+export interface Asked {
+  readonly request: SentRequest;
+  readonly extensions: readonly string[];
+  /** Its subject without the token: so it stands in a job. */
+  readonly subject: string;
+  readonly sentMs: number;
+}
+
+/** A subject that asks for all calls of the tree with these extensions. */
+export function subjectFor(
+  { tree, token }: Pick<Stage, 'tree' | 'token'>,
+  extensions: readonly string[],
+): string {
+  return `[${token}] RAMAIS=${extensions.join(',')} INICIO=${tree.firstDay} 00:00 FIM=${tree.lastDay} 23:59`;
+}
+
+/** Ana sends a request. */
+export async function ask(stage: Stage, extensions: readonly string[]): Promise<Asked> {
+  const { terminal, servers, token } = stage;
+  const subject = subjectFor(stage, extensions);
   terminal.line(`    ${subject}`);
   const request = await terminal.step('Ana sends the mail', () => sendRequest(servers, subject));
-  const sent = performance.now();
-  await terminal.step('The node has it on disk and marks it as read', () =>
-    wait(stage, 'the mail is marked as read', () => servers.isSeen(request.uid)),
+  const inJob = subject.replace(`[${token}] `, '');
+  return { request, extensions, subject: inJob, sentMs: performance.now() };
+}
+
+/** Waits until a node has made a job of the mail and marked it. @throws Error where it goes astray, as all these do */
+export async function untilTaken(stage: Stage, asked: Asked, node: NodeProcess): Promise<JobSummary> {
+  return stage.terminal.step(
+    `${node.id} has it on disk and marks it as read`,
+    async () => {
+      await wait(stage, 'the mail to be marked as read', () => stage.servers.isSeen(asked.request.uid));
+      return jobAt(stage, node, asked, ({ door }) => door === 'mail');
+    },
+    ({ id, lane }) => `job ${id.slice(0, 12)}, lane ${lane}`,
   );
-  await terminal.step(
+}
+
+/** The job of a request at a node, when there is one of the right kind. */
+export async function jobAt(
+  stage: Stage,
+  node: NodeProcess,
+  { subject }: Asked,
+  isRight: (job: JobSummary) => boolean,
+): Promise<JobSummary> {
+  return wait(stage, `the job at ${node.id}`, async () => {
+    const { jobs } = await node.control.call('jobs', { state: null, limit: MAX_JOBS });
+    return jobs.find((job) => job.subject === subject && isRight(job));
+  });
+}
+
+/** Waits for the confirmation, and shows where it says that the request stands. */
+export async function untilConfirmed(stage: Stage, asked: Asked): Promise<void> {
+  await stage.terminal.step(
     'The confirmation is in',
-    () => answer(stage, request, 'a confirmation', () => true),
-    (mail) => mail.opening,
+    () => answer(stage, asked, 'a confirmation', (mail) => linksOf(mail).zip === null),
+    (mail) => [mail.opening, /^Situação: .+$/m.exec(mail.text)?.[0] ?? 'without a place'].join('; '),
   );
+}
+
+/** Waits for the result, and compares what it links to with the recordings on disk. */
+export async function untilAnswered(stage: Stage, asked: Asked): Promise<void> {
+  const { terminal, tree } = stage;
   const result = await terminal.step(
     'The result is in',
-    () => answer(stage, request, 'a result with a ZIP', (mail) => linksOf(mail).zip !== null),
-    (mail) => mail.opening,
+    () => answer(stage, asked, 'a result with a ZIP', (mail) => linksOf(mail).zip !== null),
+    (mail) => `${mail.opening}, ${((performance.now() - asked.sentMs) / 1000).toFixed(2)} s after the mail`,
   );
-  const seconds = ((performance.now() - sent) / 1000).toFixed(2);
   await tree.endCall();
-  const delivery = await terminal.step(
+  await terminal.step(
     'ZIP and links hold what lies on the disk',
-    () => checkDelivery(result, tree),
+    () => checkDelivery(result, tree.callsOf(asked.extensions)),
     ({ recordings, zipBytes }) =>
       `${recordings} recordings, ${(zipBytes / 1e6).toFixed(1)} MB, byte for byte`,
   );
-  await terminal.step('The token is in none of the answers', () => checkToken(stage));
-  terminal.line(`\n    From mail to result: ${seconds} s`);
-  return delivery;
+}
+
+/** Waits until the node that handed a job over knows how it ended. */
+export async function untilSettled(stage: Stage, asked: Asked, node: NodeProcess): Promise<void> {
+  await stage.terminal.step(
+    `${node.id} is told how it ended`,
+    () => jobAt(stage, node, asked, ({ outcome }) => outcome !== null),
+    ({ outcome }) => `${outcome?.kind}, by ${outcome?.by}`,
+  );
 }
 
 /** An answer of the right kind; another answer in its place is reported as what it says. */
 async function answer(
   stage: Stage,
-  request: SentRequest,
+  { request }: Asked,
   what: string,
   isRight: (mail: ReadMail) => boolean,
 ): Promise<ReadMail> {
@@ -68,12 +126,7 @@ async function answer(
   }
 }
 
-/** Waits for something to happen, as long as the node lives. */
-async function wait<T>({ node }: Stage, what: string, probe: () => Promise<T> | T): Promise<NonNullable<T>> {
-  return Promise.race([eventually(what, probe, WAIT_MS), node.ended]);
-}
-
-async function checkToken({ servers, token }: Stage): Promise<void> {
-  const leaking = servers.mails.find((mail) => mail.inboxUid === null && mail.raw.includes(token));
-  if (leaking !== undefined) throw new Error(`the token stands in mail ${leaking.number}`);
+/** Waits for something to happen, as long as both nodes live. */
+async function wait<T>({ pair }: Stage, what: string, probe: () => Promise<T> | T): Promise<NonNullable<T>> {
+  return Promise.race([eventually(what, probe, WAIT_MS), pair.ended]);
 }

@@ -10,14 +10,16 @@ const ERASE_LINE = '\r\u001B[K';
 export interface Terminal {
   title(text: string): void;
   line(text?: string): void;
+  /** Says that something is left out, and why. */
+  leftOut(what: string, why: string): void;
   /** Shows a step while `work` runs, then a tick, how long it took, and what `work` says of it. */
   step<T>(label: string, work: () => Promise<T>, describe?: (result: T) => string): Promise<T>;
 }
 
 type Style = Parameters<typeof styleText>[0];
 
-/** Colours and movement only where `stream` is a terminal (and NO_COLOR is not set). */
-export function createTerminal(stream: NodeJS.WriteStream): Terminal {
+/** Colours and movement only where `stream` is a terminal (and NO_COLOR is not set). Once `stopped`, no step is begun. */
+export function createTerminal(stream: NodeJS.WriteStream, stopped: AbortSignal): Terminal {
   const paint = (style: Style, text: string): string => styleText(style, text, { stream });
   const line = (text = ''): void => {
     stream.write(`${text}\n`);
@@ -38,7 +40,9 @@ export function createTerminal(stream: NodeJS.WriteStream): Terminal {
   return {
     line,
     title: (text) => line(`\n${paint('bold', text)}`),
+    leftOut: (what, why) => line(`  ${paint('yellow', '–')} ${what}: ${paint('dim', why)}`),
     step: async (label, work, describe) => {
+      stopped.throwIfAborted();
       const started = performance.now();
       const stop = spin(label);
       try {
@@ -51,7 +55,7 @@ export function createTerminal(stream: NodeJS.WriteStream): Terminal {
         return result;
       } catch (error) {
         stop();
-        line(`  ${paint('red', '✗')} ${label}`);
+        if (!stopped.aborted) line(`  ${paint('red', '✗')} ${label}`);
         throw error;
       }
     },

@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, expect } from 'vitest';
 import { eventually, startChild } from '../support/process.ts';
-import { needs } from '../support/requirements.ts';
+import { missingOf, needs } from '../support/requirements.ts';
 
 const { describe, test } = needs();
 
-const MAIN = resolve(import.meta.dirname, '../../demo/main.ts');
+const ROOT = resolve(import.meta.dirname, '../..');
+const MAIN = join(ROOT, 'demo/main.ts');
+/** Far more than it takes. */
+const DEMO_MS = 60_000;
 
 let temporary: string;
 
@@ -23,32 +26,72 @@ function startDemo(...args: string[]): ReturnType<typeof startChild> {
   return startChild(process.execPath, [MAIN, ...args], { env: { ...process.env, TMPDIR: temporary } });
 }
 
+/** Where it has got to: its output once that holds a sentence. */
+async function until(demo: ReturnType<typeof startChild>, sentence: string): Promise<string> {
+  await eventually(sentence, () => demo.output().includes(sentence) || ended(demo), DEMO_MS);
+  expect(demo.output()).toContain(sentence);
+  return demo.output();
+}
+
+const ended = ({ process: child }: ReturnType<typeof startChild>): boolean =>
+  child.exitCode !== null || child.signalCode !== null;
+
 describe('the demo', () => {
-  test('with --once follows a request until its ZIP is checked, and leaves nothing behind', async () => {
+  test('with --once follows requests by RPC, after a handoff and by SCP, and leaves nothing behind', async () => {
     await using demo = startDemo('--once');
-    await eventually('the demo has ended', () => demo.process.exitCode !== null, 60_000);
-    expect(demo.process.exitCode, demo.output()).toBe(0);
-    expect(demo.output()).toContain('byte for byte');
+    await eventually('the demo has ended', () => ended(demo), DEMO_MS);
+    const output = demo.output();
+    expect(demo.process.exitCode, output).toBe(0);
+    expect(output).toContain('audio has the job, by RPC');
+    expect(output).toMatch(/node-ctl promote .* audio is master of term (\d+)/);
+    const terms = [...output.matchAll(/term (\d+) → (\d+)/g)].map(([, ...pair]) => pair.map(Number));
+    expect(terms).toHaveLength(2);
+    for (const [before = 0, after] of terms) expect(after).toBe(before + 1);
+    const acts = missingOf(['sshd']).length === 0 ? 3 : 2;
+    expect(output).toContain(acts === 3 ? 'by a file in its pending/' : 'apt-get install openssh-server');
+    expect(output.match(/byte for byte/g)).toHaveLength(acts);
+    expect(output, 'more of the invitation than its beginning').not.toMatch(/parelha-pair-1-[0-9a-f]{9}/);
     expect(await readdir(temporary)).toEqual([]);
   });
 
-  test('serves its page until Ctrl-C, takes further subjects from here alone, and leaves nothing behind', async () => {
+  test('serves its page until Ctrl-C, takes subjects from here alone, and can be promoted by hand', async () => {
     await using demo = startDemo();
-    const [, url = ''] = await eventually('the page', () => /^ +(http:\S+)$/m.exec(demo.output()), 60_000);
-    const page = await fetch(url);
-    expect(await page.text()).toContain('correio da demonstração');
+    await until(demo, 'nothing stays');
+    const [, url = ''] = /^ +(http:\S+)$/m.exec(demo.output()) ?? [];
+    const get = async <T>(path: string): Promise<T> => (await (await fetch(new URL(path, url))).json()) as T;
+    expect(await (await fetch(url)).text()).toContain('correio da demonstração');
     const forged = { method: 'POST', body: 'subject=AJUDA', headers: { origin: 'http://example.org' } };
     expect((await fetch(new URL('send', url), forged)).status).toBe(403);
-    await using send = startDemo('send', '--page', url, '[A1B2C3D4] RAMAIS=12');
-    await eventually('the subject is sent', () => send.process.exitCode !== null);
+
+    const [, program = '', config = ''] =
+      /^ +(\S+node-ctl) --config (\S+) promote$/m.exec(demo.output()) ?? [];
+    await using promote = startChild(join(ROOT, program), ['--config', config, 'promote']);
+    await eventually('the promotion', () => ended(promote));
+    expect(promote.process.exitCode, promote.output()).toBe(0);
+    await until(demo, '⇄ audio is master of term');
+    const nodes = await get<{ id: string; role: string }[]>('nodes');
+    expect(nodes.find(({ role }) => role === 'master')?.id).toBe('audio');
+
+    await using send = startChild(process.execPath, [MAIN, 'send', '--page', url, '[A1B2C3D4] RAMAIS=12']);
+    await eventually('the subject is sent', () => ended(send));
     expect(send.process.exitCode, send.output()).toBe(0);
-    const mails = async (): Promise<{ subject: string }[]> =>
-      (await (await fetch(new URL('mails', url))).json()) as { subject: string }[];
     await eventually('the answer', async () =>
-      (await mails()).some((mail) => mail.subject === 'Re: RAMAIS=12'),
+      (await get<{ subject: string }[]>('mails')).some((mail) => mail.subject === 'Re: RAMAIS=12'),
     );
     await demo.end('SIGINT');
     expect(demo.process.exitCode, demo.output()).toBe(0);
     expect(await readdir(temporary)).toEqual([]);
   });
+
+  test.each(['Two nodes, each a process', 'A handoff'])(
+    'stopped after "%s" ends at once, and leaves nothing behind',
+    async (sentence) => {
+      await using demo = startDemo();
+      await until(demo, sentence);
+      await demo.end('SIGINT');
+      expect(demo.process.exitCode, demo.output()).toBe(0);
+      expect(demo.output()).not.toContain('✗');
+      expect(await readdir(temporary)).toEqual([]);
+    },
+  );
 });

@@ -17,7 +17,7 @@ describe('the mail servers of the demo', () => {
     const imap = client(servers.imapPort);
     await imap.connect();
     await imap.mailboxOpen('INBOX');
-    expect(servers.isInboxOpen()).toBe(true);
+    expect(servers.inbox().now).toBe(1);
     const pushed = new Promise((resolve) => {
       imap.once('exists', resolve);
     });
@@ -35,6 +35,51 @@ describe('the mail servers of the demo', () => {
       [],
     );
     await imap.logout();
+  });
+
+  test('tell how many have the inbox open, also where one is cut off, and how long nobody had', async () => {
+    await using servers = await startMailServers(ACCOUNT);
+    const [first, second, sent] = [
+      client(servers.imapPort),
+      client(servers.imapPort),
+      client(servers.imapPort),
+    ];
+    await Promise.all([first.connect(), second.connect(), sent.connect()]);
+    await sent.mailboxOpen(servers.sentMailbox, { readOnly: true });
+    await first.mailboxOpen('INBOX');
+    const idle = first.idle();
+    expect(servers.inbox()).toEqual({ now: 1, most: 1, gapMs: 0 });
+    await first.logout();
+    await idle;
+    expect(servers.inbox()).toEqual({ now: 0, most: 1, gapMs: 0 });
+    await second.mailboxOpen('INBOX');
+    expect(servers.inbox()).toMatchObject({ now: 1, most: 1 });
+    expect(servers.inbox().gapMs).toBeGreaterThan(0);
+    await sent.mailboxOpen('INBOX');
+    expect(servers.inbox()).toMatchObject({ now: 2, most: 2 });
+    second.close();
+    await eventually('the cut to be seen', () => servers.inbox().now === 1);
+    await sent.mailboxOpen(servers.sentMailbox, { readOnly: true });
+    expect(servers.inbox()).toMatchObject({ now: 0, most: 2 });
+    await sent.logout();
+  });
+
+  test('give two who follow each other at the inbox every mail once, by what the first has seen', async () => {
+    await using servers = await startMailServers(ACCOUNT);
+    const first = client(servers.imapPort);
+    await first.connect();
+    await first.mailboxOpen('INBOX');
+    const before = await sendRequest(servers, 'RAMAIS=1121');
+    await first.messageFlagsAdd(String(before.uid), ['\\Seen'], { uid: true });
+    await first.logout();
+    const between = await sendRequest(servers, 'RAMAIS=1122');
+    const second = client(servers.imapPort);
+    await second.connect();
+    const { uidNext } = await second.mailboxOpen('INBOX');
+    expect(uidNext).toBe(between.uid + 1);
+    expect(await second.search({ uid: `${before.uid + 1}:*` }, { uid: true })).toEqual([between.uid]);
+    expect(await second.search({ seen: true }, { uid: true })).toEqual([before.uid]);
+    await second.logout();
   });
 
   test('show a mail to its reader as it was sent', async () => {

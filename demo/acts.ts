@@ -1,0 +1,128 @@
+import type { NodeProcess } from './node-process.ts';
+import { untilMaster } from './pair.ts';
+import { answersTo } from './person.ts';
+import {
+  ask,
+  type Asked,
+  jobAt,
+  type Stage,
+  untilAnswered,
+  untilConfirmed,
+  untilSettled,
+  untilTaken,
+} from './story.ts';
+
+/** Plays all acts that this machine has the means for. @throws Error where one goes astray */
+export async function playActs(stage: Stage): Promise<void> {
+  const asked = [...(await forwarded(stage)), ...(await handedOver(stage)), ...(await withoutRpc(stage))];
+  await inTheEnd(stage, asked);
+}
+
+/** A request for recordings that the master does not have. */
+async function forwarded(stage: Stage): Promise<Asked[]> {
+  const { terminal, pair } = stage;
+  const { audio, audio2 } = pair;
+  terminal.title('1. A request goes its way: audio2 has the mailbox, audio has the recordings');
+  const asked = await ask(stage, ['1121', '1122']);
+  const taken = await untilTaken(stage, asked, audio2);
+  await terminal.step(
+    'audio has the job, by RPC',
+    () => jobAt(stage, audio, asked, ({ id, door }) => id === taken.id && door === 'rpc'),
+    ({ lane }) => `the same job, lane ${lane}`,
+  );
+  await untilConfirmed(stage, asked);
+  await untilAnswered(stage, asked);
+  await untilSettled(stage, asked, audio2);
+  return [asked];
+}
+
+/** The other node takes the mailbox over, and gives it back. */
+async function handedOver(stage: Stage): Promise<Asked[]> {
+  const { audio, audio2 } = stage.pair;
+  stage.terminal.title('2. A handoff: audio takes the mailbox, and gives it back');
+  await changeMaster(stage, audio, 'promote', audio);
+  const asked = await ask(stage, ['1123']);
+  await untilTaken(stage, asked, audio);
+  await untilConfirmed(stage, asked);
+  await untilAnswered(stage, asked);
+  await changeMaster(stage, audio, 'demote', audio2);
+  await stage.terminal.step('The inbox was never open twice', async () => {
+    const { most } = stage.servers.inbox();
+    if (most > 1) throw new Error(`${most} sessions had the inbox open at once`);
+  });
+  return [asked];
+}
+
+/** Has an operator at `node` change the master to `next`. */
+async function changeMaster(
+  { terminal, pair, servers }: Stage,
+  node: NodeProcess,
+  act: 'promote' | 'demote',
+  next: NodeProcess,
+): Promise<void> {
+  const { term: before } = await node.control.call('status', {});
+  let said = '';
+  await terminal.step(
+    `${node.id}$ node-ctl ${act}`,
+    async () => {
+      said = (await node.ctl(act)).split('\n').at(-1) ?? '';
+    },
+    () => said,
+  );
+  await terminal.step(
+    `${next.id} reads the mailbox, and both know it`,
+    () => untilMaster(pair, next.id),
+    ({ term }) =>
+      `term ${before} → ${term}; nobody read it for ${Math.round(servers.inbox().gapMs)} ms meanwhile`,
+  );
+}
+
+/** A request while the two cannot speak. */
+async function withoutRpc(stage: Stage): Promise<Asked[]> {
+  const { terminal, pair, hosts } = stage;
+  const { audio, audio2 } = pair;
+  const title = '3. RPC is cut off: the request goes as a file, by SCP';
+  if (hosts.withoutSsh !== null) {
+    terminal.line();
+    terminal.leftOut(title, hosts.withoutSsh);
+    return [];
+  }
+  terminal.title(title);
+  await terminal.step('The way between the nodes is cut', () => hosts.setRpc('cut'));
+  const asked = await ask(stage, ['1130']);
+  const taken = await untilTaken(stage, asked, audio2);
+  await terminal.step(
+    'audio has the job, by a file in its pending/',
+    () => jobAt(stage, audio, asked, ({ id, door }) => id === taken.id && door === 'drop'),
+    ({ lane }) => `the same job, lane ${lane}`,
+  );
+  await untilConfirmed(stage, asked);
+  await untilAnswered(stage, asked);
+  await terminal.step(
+    'audio2 does not know yet how it ended',
+    () => jobAt(stage, audio2, asked, ({ outcome }) => outcome === null),
+    ({ state, lane }) => `${state} in its lane ${lane}`,
+  );
+  await terminal.step('The way is there again', () => hosts.setRpc('pass'));
+  await untilSettled(stage, asked, audio2);
+  return [asked];
+}
+
+/** What holds for all of it. */
+async function inTheEnd(stage: Stage, asked: readonly Asked[]): Promise<void> {
+  const { terminal, servers, token } = stage;
+  terminal.title('In the end');
+  await terminal.step(
+    'Each request was confirmed once and answered once',
+    async () => {
+      const answers = await Promise.all(asked.map(({ request }) => answersTo(servers, request)));
+      const wrong = answers.findIndex((mails) => mails.length !== 2);
+      if (wrong >= 0) throw new Error(`${asked[wrong]?.subject}: ${answers[wrong]?.length} answers`);
+    },
+    () => `${asked.length} requests, ${2 * asked.length} mails`,
+  );
+  await terminal.step('The token is in none of the answers', async () => {
+    const leaking = servers.mails.find((mail) => mail.inboxUid === null && mail.raw.includes(token));
+    if (leaking !== undefined) throw new Error(`the token stands in mail ${leaking.number}`);
+  });
+}
