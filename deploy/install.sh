@@ -225,6 +225,11 @@ reads_as() {
   runuser -u "$USER_NAME" -G "$2" -- test -r "$1" -a -x "$1"
 }
 
+# What sshd itself holds the peer's key to. Nothing else depends on it, and it says what it could not do.
+shut_in() {
+  run sh "$checkout/deploy/install-sshd.sh" || say "WARNING: deploy/install-sshd.sh failed (see above): run it again when that is mended."
+}
+
 install_unit() {
   # In one directory with its target: the unit is the old one or the new one, never a part.
   if [ "$dry_run" = yes ]; then
@@ -275,5 +280,6 @@ make_user
 install_code
 install_config
 grant_recordings
+shut_in
 install_unit
 next_steps

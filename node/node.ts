@@ -268,7 +268,7 @@ async function assembleDoors(
   });
   closing.defer(() => drops.stop());
   const doubts = createDoubts({ store: doubtStore, acceptor: spool, ledger, known, audit });
-  return { ingest, drops, doubts };
+  return { ingest, drops, doubts, whitelist };
 }
 
 async function start(base: Base, stores: Stores, adapters: Adapters, parts: Parts): Promise<void> {

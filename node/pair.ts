@@ -1,6 +1,7 @@
 import { homedir, hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { PeerStatus } from '../protocol/methods.ts';
+import type { Whitelist } from './access/whitelist.ts';
 import type { Adapters, RpcServer, ServeRpc } from './adapters.ts';
 import { noticeJob } from './commands/answer-jobs.ts';
 import type { Registry } from './commands/registry.ts';
@@ -31,6 +32,7 @@ export interface PairOptions {
   readonly fail: (error: unknown) => void;
   readonly closing: AsyncDisposableStack;
   readonly registry: Registry;
+  readonly whitelist: Whitelist;
   readonly worker: Worker;
   readonly ingest: Ingest;
   readonly forwarder: Forwarder | null;
@@ -148,7 +150,7 @@ async function listen(
   { serveRpc, settlements, leadership, pairing }: Answering,
   told: Told,
 ): Promise<RpcServer> {
-  const { stores, adapters, registry, worker, holds, forwarder, clock } = options;
+  const { stores, adapters, registry, whitelist, worker, holds, forwarder, clock } = options;
   const log = options.log.with({ room: 'rpc' });
   const { spool, ledger, audit, replica } = stores;
   const listener = await serveRpc({
@@ -156,7 +158,7 @@ async function listen(
       ...createLedgerHandlers(replica),
       ...leadership.handlers,
       ...createJobHandlers({
-        ...{ registry, sources: adapters.sources, spool, ledger, audit, holds, settlements },
+        ...{ registry, whitelist, sources: adapters.sources, spool, ledger, audit, holds, settlements },
         cancel: worker.cancel,
         noteSettled: async (settled, by) => forwarder?.noteSettled(settled, by) ?? 'unknown',
       }),

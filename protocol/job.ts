@@ -8,6 +8,9 @@ export const MAX_SUBJECT_LENGTH = 1000;
 const MAX_REFERENCES = 50;
 const MAX_ADDRESS_LENGTH = 320;
 const MAX_MESSAGE_ID_LENGTH = 998;
+const MAX_INSTANT_LENGTH = 64;
+const MAX_SUMMARY_LENGTH = 2000;
+const MAX_CODE_LENGTH = 100;
 
 /** SHA-256 in lower-case hexadecimal: of what identifies the mail (job id) or of the request (digest). */
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
@@ -56,13 +59,13 @@ export type StepRecord = z.infer<typeof stepSchema>;
 export const outcomeSchema = z.strictObject({
   /** `delivered`: handed to a peer that does not report back. */
   kind: z.enum(['done', 'nothing-found', 'failed', 'cancelled', 'delivered']),
-  at: z.string(),
+  at: z.string().max(MAX_INSTANT_LENGTH),
   /** A sentence for operators. */
-  summary: z.string(),
+  summary: z.string().max(MAX_SUMMARY_LENGTH),
   /** The error's code, where it failed. */
-  code: z.string().optional(),
+  code: z.string().max(MAX_CODE_LENGTH).optional(),
   /** The node that ended it, where it was handed over: that node has told the requester. */
-  by: z.string().optional(),
+  by: z.string().max(MAX_CODE_LENGTH).optional(),
 });
 export type Outcome = z.infer<typeof outcomeSchema>;
 

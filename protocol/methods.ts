@@ -21,12 +21,14 @@ export const RPC_MAX_BODY_BYTES = 1_048_576;
 export const MAX_LEDGER_PAGE = 500;
 
 const MAX_TEXT = 2000;
+/** Far above any real term, and far below where integers end: a node that claims such a one is not believed. */
+const MAX_TERM = 1e12;
 const text = z.string().max(MAX_TEXT);
 const instant = z.iso.datetime({ offset: true });
 const count = z.int().nonnegative();
 export const nodeIdSchema = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/);
 /** A number that grows with each change of master: the fencing token. */
-export const termSchema = z.int().nonnegative();
+export const termSchema = z.int().min(0).max(MAX_TERM);
 export const handoffIdSchema = z.uuid();
 
 /** Roles as the outside sees them; DESIGN: `leadership/state.ts`. */

@@ -1,6 +1,6 @@
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import type { LeadershipAct } from '../listeners/control-leadership.ts';
+import { type AskLine, askOnTerminal } from './ask.ts';
 import { type Context, type Io, runCommand } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { addHistory, addShow, handoffOf } from './leadership-history.ts';
@@ -15,9 +15,6 @@ const MAX_WAIT_MS = 20_000;
 const EXIT_CODES =
   '\nExit codes: 0 done; 2 refused, nothing has changed; 3 in progress (an id is printed: node-ctl leadership show ID\n' +
   'tells how it stands), or the daemon does not answer.\n';
-
-/** Asks a question on the terminal and gives the line that is typed. */
-export type AskLine = (question: string) => Promise<string>;
 
 /** `promote`, `demote`, `leadership history|show`. */
 export function addLeadership(program: Command, io: Io, ask: AskLine = askOnTerminal): void {
@@ -138,14 +135,4 @@ function planText({ steps, obstacles, message }: LeadershipAct): string {
   const numbered = steps.map((step, index) => `${index + 1}. ${neutral(step, 1000)}`);
   const stops = obstacles.map((obstacle) => `stops it: ${neutral(obstacle, 1000)}`);
   return [...numbered, ...stops, message].join('\n');
-}
-
-async function askOnTerminal(question: string): Promise<string> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
-    return await Promise.race([terminal.question(question), closed]);
-  } finally {
-    terminal.close();
-  }
 }

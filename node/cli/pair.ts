@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { PairStatusView } from '../listeners/control-pairing.ts';
+import { type AskLine, askOnTerminal } from './ask.ts';
 import { type Context, type Io, runCommand } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { facts, localTime, neutral } from './text.ts';
@@ -9,7 +10,8 @@ const MAX_SHOWN_LENGTH = 1000;
 const PAIR_HELP = `
 Two nodes are joined by one line, which is printed on one host and given to the other:
   audio$  node-ctl pair invite
-  audio2$ node-ctl pair accept parelha-pair-1-…
+  audio2$ node-ctl pair accept
+  The line that pair invite printed: parelha-pair-1-…
 They exchange certificates, keys of calls, and the SSH keys with which either may drop files (and do nothing else) in
 the queue of the other. PEER_ID, PEER_URL and RPC_LISTEN are to be set on both before.
 
@@ -20,13 +22,13 @@ Exit codes:
   4  done here, and not yet at the peer`;
 
 /** `pair invite|accept|status|rotate|remove`. */
-export function addPair(program: Command, io: Io): void {
+export function addPair(program: Command, io: Io, ask: AskLine = askOnTerminal): void {
   const pair = program
     .command('pair')
     .description('join this node with the other one of the pair, change its keys, part them')
     .addHelpText('after', PAIR_HELP);
   addInvite(pair, io);
-  addAccept(pair, io);
+  addAccept(pair, io, ask);
   addPairStatus(pair, io);
   addRotate(pair, io);
   addRemove(pair, io);
@@ -56,7 +58,7 @@ function addInvite(pair: Command, io: Io): void {
             '',
             `Good until ${localTime(expiresAt)}, once. It is a secret: whoever has it first is trusted as ${neutral(peerId)}.`,
             `Next, on ${neutral(peerId)}, which must reach ${neutral(url)}:`,
-            '  node-ctl pair accept LINE',
+            '  node-ctl pair accept      (it asks for the line)',
           ].join('\n');
         });
         return EXIT.done;
@@ -64,20 +66,26 @@ function addInvite(pair: Command, io: Io): void {
     });
 }
 
-function addAccept(pair: Command, io: Io): void {
+function addAccept(pair: Command, io: Io, ask: AskLine): void {
   pair
     .command('accept')
     .description('join the node that printed the line')
-    .argument('<line...>', 'what pair invite printed on the other host')
+    .argument(
+      '[line...]',
+      'what pair invite printed on the other host (default: asked for, or read from stdin)',
+    )
     .addHelpText(
       'after',
       '\nIf this fails half-way (the connection was lost), the other node may trust this one already, and that does no harm:\n' +
         'print a new line there and accept it.\n' +
-        '\nExamples:\n  $ node-ctl pair accept parelha-pair-1-9f86d081884c7d65…',
+        'While the line is good it is a secret, and what stands on a command line is seen by all users of the host (ps):\n' +
+        'give it when it is asked for, or on stdin.\n' +
+        '\nExamples:\n  $ node-ctl pair accept\n  $ ssh audio node-ctl pair invite | head -1 | node-ctl pair accept',
     )
     .action(async (words: string[], _options: object, command: Command) => {
       await runCommand(io, command, async ({ client, print }) => {
-        const joined = await client.call('pairAccept', { line: words.join('') });
+        const line = words.length > 0 ? words.join('') : await ask('The line that pair invite printed: ');
+        const joined = await client.call('pairAccept', { line });
         print(joined, () =>
           [
             `Joined with ${neutral(joined.peerId)} (certificate ${neutral(joined.fingerprint)}).`,

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { grantSchema, nodeIdSchema, termSchema } from '../../protocol/methods.ts';
+import { grantSchema, nodeIdSchema } from '../../protocol/methods.ts';
 
 const instant = z.iso.datetime({ offset: true });
 
@@ -28,7 +28,7 @@ export const roleRecordSchema = z.strictObject({
   nodeId: nodeIdSchema,
   role: z.enum(['slave', 'master']),
   /** The latest term this node knows of; a master's own. */
-  term: termSchema,
+  term: z.int().nonnegative(),
   /** When it got its role, and when this was written. */
   since: instant,
   at: instant,

@@ -1,5 +1,6 @@
 import type { Job, SourceName } from '../../protocol/job.ts';
 import type { JobReport, RpcCall, RpcHandlers, RpcParams, RpcResult } from '../../protocol/methods.ts';
+import type { Whitelist } from '../access/whitelist.ts';
 import type { Audit } from '../audit.ts';
 import type { Registry } from '../commands/registry.ts';
 import type { Ledger } from '../ingest/ledger.ts';
@@ -19,9 +20,11 @@ export type JobHandlers = Pick<RpcHandlers, 'job.submit' | 'job.get' | 'job.canc
 
 export interface JobHandlersOptions {
   readonly registry: Pick<Registry, 'get'>;
+  /** Whom this node answers: the peer hands over what they ask for, and does not become them. */
+  readonly whitelist: Whitelist;
   /** Those that this node serves. */
   readonly sources: { has(name: SourceName): boolean };
-  readonly spool: Pick<Spool, 'accept' | 'read' | 'reopen' | 'stateOf' | 'positionOf'>;
+  readonly spool: Pick<Spool, 'accept' | 'get' | 'read' | 'reopen' | 'stateOf' | 'positionOf'>;
   /** This node's own. */
   readonly ledger: Pick<Ledger, 'accepted' | 'append'>;
   readonly audit: Audit;
@@ -41,8 +44,9 @@ export function createJobHandlers(options: JobHandlersOptions): JobHandlers {
     'job.get': async ({ id }) => ({ report: await report(options, id) }),
     'job.cancel': async ({ id }, call) => {
       const by = callerOf(call);
-      const state = spool.stateOf(id);
-      if (state === 'pending' || state === 'processing') {
+      const job = spool.get(id);
+      // One that came in here is for the people of this host to cancel: to the caller it is one that goes on.
+      if (job !== undefined && handedOverBy(job) === by) {
         await audit.record({ event: 'job.cancelled', job: id, by });
         await cancelled(options, id);
       }
@@ -74,8 +78,9 @@ async function submit(
   if (!confirmed && !isKnown) holds.hold(id);
   let accepted: Awaited<ReturnType<Spool['accept']>>;
   try {
-    const { source } = params;
-    accepted = await spool.accept({ id, door: 'rpc', lane, source, request, details: handedOver(by) });
+    const { source, generation = 0 } = params;
+    const details = handedOver(by);
+    accepted = await spool.accept({ id, door: 'rpc', lane, source, request, details, generation });
     await writeDown(options, id, request, digest, by);
   } catch (error) {
     holds.release(id);
@@ -84,6 +89,9 @@ async function submit(
   const { kind, job } = accepted;
   const again = job === null ? null : await takenUpAgain(options, job, params.generation ?? 0, by);
   const current = again ?? job;
+  // Two that wait for one another would never end.
+  if (current?.lane === 'forward' && current.outcome === null)
+    throw refused('this node took it in too, and hands it over itself');
   const told = current === null ? purged(options, id) : reportOf(options, current);
   if (told === null) throw new AppError('rpc.unavailable', 'the job is gone again', { retriable: true });
   return { kind, report: told };
@@ -96,8 +104,9 @@ async function takenUpAgain(
   generation: number,
   by: string,
 ): Promise<Job | null> {
-  const isOver = generation <= job.generation || handedOverBy(job) !== by;
-  if (isOver || spool.stateOf(job.id) !== 'failed') return null;
+  // Without an outcome it is one that a crash kept from being taken up again: only its document says so yet.
+  const isOver = job.outcome !== null && generation <= job.generation;
+  if (isOver || handedOverBy(job) !== by || spool.stateOf(job.id) !== 'failed') return null;
   // How it ended before must not end it there once more.
   await settlements?.withdraw(job.id);
   await audit.record({ event: 'job.retried', job: job.id, by });
@@ -106,9 +115,12 @@ async function takenUpAgain(
 
 /** Where a job of the peer is worked. @throws AppError `job.refused`: what this node cannot do it does not take */
 function laneOf(
-  { registry, sources }: JobHandlersOptions,
+  { registry, sources, whitelist }: JobHandlersOptions,
   { request, source }: RpcParams<'job.submit'>,
 ): NewJob['lane'] {
+  if (request.requester !== null && !whitelist.allows(request.requester)) {
+    throw refused('its requester is not on the WHITELIST of this node');
+  }
   const command = registry.get(request.command);
   if (command === undefined || command.internal === true) {
     throw refused(`this node does not know the command ${request.command}`);

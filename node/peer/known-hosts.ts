@@ -22,7 +22,8 @@ export function knownHostName({ host, port }: SshAddress): string {
 /**
  * The keys (`type base64`) that a file in the format of OpenSSH's known_hosts (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT")
  * holds for a host. Only names in full match: hashed names, patterns and certificate authorities are passed over.
- * A key that stands behind `@revoked` for it is not among them.
+ * A key that stands behind `@revoked` is not among them, whatever names stand there (`*` as a rule, or a hash): a name
+ * that is not understood must not let a key pass that somebody has revoked.
  */
 export function hostKeysIn(text: string, address: SshAddress): { keys: string[]; revoked: string[] } {
   const wanted = new Set([knownHostName(address)]);
@@ -36,9 +37,10 @@ export function hostKeysIn(text: string, address: SshAddress): { keys: string[];
     const [names = '', type = '', base64 = ''] = fields;
     if (names.startsWith('#') || !/^[A-Za-z0-9@.-]+$/.test(type) || !/^[A-Za-z0-9+/]+=*$/.test(base64))
       continue;
-    if (!names.split(',').some((name) => wanted.has(name.toLowerCase()))) continue;
-    if (marker === null) keys.push(`${type} ${base64}`);
-    else if (marker === '@revoked') revoked.push(`${type} ${base64}`);
+    const key = `${type} ${base64}`;
+    if (marker === '@revoked') revoked.push(key);
+    else if (marker === null && names.split(',').some((name) => wanted.has(name.toLowerCase())))
+      keys.push(key);
   }
   return { keys: keys.filter((key) => !revoked.includes(key)), revoked };
 }

@@ -11,7 +11,7 @@ const MAX_PEER_CONNECTIONS = 128;
 const MAX_STRANGERS = 16;
 /** Such a connection is cut after so long, whatever it does. */
 const STRANGER_LIFETIME_MS = 15_000;
-/** TLS handshakes under way; the oldest makes room, so that who does not finish keeps nobody out. */
+/** TLS handshakes under way; one of them makes room, so that who does not finish keeps nobody out. */
 const MAX_HANDSHAKES = 64;
 
 /** Which of a server's connections are the peer's. */
@@ -27,16 +27,15 @@ export interface Connections {
  * it is made. (That the other side has the certificate's key was proved by the handshake, RFC 8446 section 4.4.3.)
  */
 export function watchConnections(server: Server, credentials: Credentials, log: Log): Connections {
-  const handshakes = new Map<string, Socket>();
-  const strangers = new Set<TLSSocket>();
+  const handshakes = new Map<string, readonly [Socket, Host]>();
+  const strangers = new Map<TLSSocket, Host>();
   const peers = new Map<TLSSocket, Fingerprint>();
 
   server.prependListener('connection', (socket: Socket) => {
     const name = nameOf(socket);
-    handshakes.set(name, socket);
+    handshakes.set(name, [socket, socket.remoteAddress]);
     socket.once('close', () => handshakes.delete(name));
-    const [oldest] = handshakes.values();
-    if (handshakes.size > MAX_HANDSHAKES) oldest?.destroy();
+    if (handshakes.size > MAX_HANDSHAKES) oneTooMany([...handshakes.values()])?.destroy();
   });
 
   // Before the HTTP server hears of it.
@@ -51,13 +50,13 @@ export function watchConnections(server: Server, credentials: Credentials, log: 
       return;
     }
     log.debug('a caller without the peer’s certificate', { from: socket.remoteAddress, fingerprint });
-    strangers.add(socket);
+    strangers.set(socket, socket.remoteAddress);
     const timer = setTimeout(() => socket.destroy(), STRANGER_LIFETIME_MS);
     socket.once('close', () => {
       clearTimeout(timer);
       strangers.delete(socket);
     });
-    if (strangers.size > MAX_STRANGERS) socket.destroy();
+    if (strangers.size > MAX_STRANGERS) oneTooMany([...strangers])?.destroy();
   });
 
   return {
@@ -67,9 +66,23 @@ export function watchConnections(server: Server, credentials: Credentials, log: 
       for (const [socket, fingerprint] of peers) if (!pins.has(fingerprint)) socket.destroy();
     },
     dropAll: () => {
-      for (const socket of [...handshakes.values(), ...strangers, ...peers.keys()]) socket.destroy();
+      const all = [
+        ...[...handshakes.values()].map(([socket]) => socket),
+        ...strangers.keys(),
+        ...peers.keys(),
+      ];
+      for (const socket of all) socket.destroy();
     },
   };
+}
+
+type Host = string | undefined;
+
+/** The oldest connection of the host that has the most: one that floods pushes its own out, and nobody else's. */
+function oneTooMany<S extends Socket>(connections: readonly (readonly [S, Host])[]): S | undefined {
+  const byHost = Map.groupBy(connections, ([, host]) => host);
+  const [most = []] = [...byHost.values()].toSorted((a, b) => b.length - a.length);
+  return most[0]?.[0];
 }
 
 /** The same for a connection and for the TLS on top of it. */

@@ -1,12 +1,13 @@
 import type * as z from 'zod';
 import { RPC_METHODS, type RpcMethod, type RpcResult } from '../../protocol/methods.ts';
-import { isFinal, problemSchema } from '../../protocol/problems.ts';
+import { isFinal, isProblemCode, problemSchema } from '../../protocol/problems.ts';
 import { AppError } from '../platform/errors.ts';
 import { type Answer, badAnswer } from './rpc-exchange.ts';
 
 /**
  * What an answer says: the method's result, without the fields that a newer peer added.
- * @throws AppError the problem's code, where it is one (final at 400, 409, 413 and 422), else `peer.bad-answer`
+ * @throws AppError the problem's code, where it is one of the table's, else `peer.problem` (final at 400, 409, 413 and 422),
+ * and `peer.bad-answer` for what is no answer of a node
  */
 export function resultOf<M extends RpcMethod>(method: M, answer: Answer): RpcResult<M> {
   const value = parsed(answer);
@@ -31,5 +32,8 @@ function problemIn(value: unknown, status: number): AppError {
   const problem = problemSchema.safeParse(value);
   if (!problem.success) return badAnswer(`status ${status} without a problem of ours`);
   const { code, detail, title } = problem.data;
-  return new AppError(code, detail ?? title, { retriable: !isFinal(status) });
+  const retriable = !isFinal(status);
+  if (isProblemCode(code)) return new AppError(code, detail ?? title, { retriable });
+  // A newer peer may have more of them; none of its words is to pass for a code of this node's own.
+  return new AppError('peer.problem', `${code}: ${detail ?? title}`, { retriable });
 }

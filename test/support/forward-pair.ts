@@ -151,9 +151,9 @@ async function openNode(options: NodeOptions) {
   });
   forwarder.onReady(() => worker.kick('forward'));
   holds.onReleased(() => worker.kick('recordings'));
+  const whitelist = createWhitelist(['@example.com'], []);
   const admit = createDropAdmission({
-    ...{ registry, acceptor: spool, ledger, audit, sources, documents, forwards: true },
-    whitelist: createWhitelist(['@example.com'], []),
+    ...{ registry, whitelist, acceptor: spool, ledger, audit, sources, documents, forwards: true },
   });
   const running = worker.run();
   settlements.start();
@@ -166,7 +166,7 @@ async function openNode(options: NodeOptions) {
   return {
     ...{ spool, peer, dropbox, forwarder, worker, searched, failing },
     handlers: createJobHandlers({
-      ...{ registry, sources, spool, ledger, audit, holds },
+      ...{ registry, whitelist, sources, spool, ledger, audit, holds },
       cancel: worker.cancel,
       noteSettled: forwarder.noteSettled,
       settlements,

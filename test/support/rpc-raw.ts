@@ -49,9 +49,14 @@ export async function rawRequest(options: RawRequest): Promise<RawAnswer> {
   return answered.promise.finally(() => sent.destroy());
 }
 
-/** A TLS connection on which a test writes what it likes. */
-export async function rawConnection(port: number, shown: Shown): Promise<TLSSocket> {
-  const socket = connect({ host: '127.0.0.1', port, ...clientOptions(shown) });
+/** A TLS connection on which a test writes what it likes, from this address of the host. */
+export async function rawConnection(
+  port: number,
+  shown: Shown,
+  localAddress = '127.0.0.1',
+): Promise<TLSSocket> {
+  const options = { host: '127.0.0.1', port, localAddress, ...clientOptions(shown) };
+  const socket = connect(options);
   await once(socket, 'secureConnect');
   socket.on('error', () => undefined); // being hung up on is what such a test waits for
   return socket;

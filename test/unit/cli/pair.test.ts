@@ -1,5 +1,9 @@
 import { join } from 'node:path';
+import { Command } from 'commander';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { AskLine } from '../../../node/cli/ask.ts';
+import type { Io } from '../../../node/cli/context.ts';
+import { addPair } from '../../../node/cli/pair.ts';
 import { runNodeCtl } from '../../../node/cli/program.ts';
 import { type ControlListener, openControlSocket } from '../../../node/listeners/control.ts';
 import type { NodeControl } from '../../../node/listeners/control-contract.ts';
@@ -61,21 +65,30 @@ afterAll(async () => {
   await directory[Symbol.asyncDispose]();
 });
 
-/** Runs `node-ctl pair …` against a node that does as it is told here. */
-async function run(over: Partial<NodeControl>, ...args: string[]) {
+/** A node that does as it is told here. */
+async function listen(over: Partial<NodeControl>): Promise<void> {
   await listener?.close();
   const control = { ...fakeNodeControl(), ...over } as NodeControl;
   listener = await openControlSocket({ path: socket, control, log: silentLog });
-  const seen = { code: null as number | null, out: '', err: '' };
-  await runNodeCtl(['--socket', socket, 'pair', ...args], {
+}
+
+function ioInto(seen: { out: string; err: string }): Omit<Io, 'exit'> {
+  return {
     out: (written) => (seen.out += written),
     err: (written) => (seen.err += written),
     errIsTerminal: false,
     env: {},
     clock: systemClock,
     interrupted: new AbortController().signal,
-    exit: (code) => (seen.code = code),
-  });
+  };
+}
+
+/** Runs `node-ctl pair …` against such a node. */
+async function run(over: Partial<NodeControl>, ...args: string[]) {
+  await listen(over);
+  const seen = { code: null as number | null, out: '', err: '' };
+  const exit = (code: number): void => void (seen.code = code);
+  await runNodeCtl(['--socket', socket, 'pair', ...args], { ...ioInto(seen), exit });
   return seen;
 }
 const refusing = (code: string) => () => Promise.reject(new AppError(code, 'because'));
@@ -90,7 +103,7 @@ describe('node-ctl pair invite', () => {
       '',
       'Good until 2026-03-02 12:10:00, once. It is a secret: whoever has it first is trusted as audio2.',
       'Next, on audio2, which must reach https://audio.example.com:7443:',
-      '  node-ctl pair accept LINE',
+      '  node-ctl pair accept      (it asks for the line)',
       '',
     ]);
     expect(pairInvite.mock.calls[0]?.[0]).toEqual({ url: null });
@@ -115,6 +128,19 @@ describe('node-ctl pair accept', () => {
     expect(out).toContain('Joined with audio2');
     expect(out).toContain('Next: node-ctl status');
     expect(pairAccept.mock.calls[0]?.[0]).toEqual({ line: LINE });
+  });
+
+  test('asks for the line where none is given, so that no list of processes shows it', async () => {
+    const pairAccept = vi.fn<NodeControl['pairAccept']>(() => Promise.resolve(joined));
+    const ask = vi.fn<AskLine>(() => Promise.resolve(LINE));
+    const program = new Command('node-ctl').option('--socket <path>').exitOverride();
+    const exit = vi.fn();
+    await listen({ pairAccept });
+    addPair(program, { ...ioInto({ out: '', err: '' }), exit }, ask);
+    await program.parseAsync(['--socket', socket, 'pair', 'accept'], { from: 'user' });
+    expect(exit).toHaveBeenCalledExactlyOnceWith(0);
+    expect(pairAccept.mock.calls[0]?.[0]).toEqual({ line: LINE });
+    expect(ask).toHaveBeenCalledOnce();
   });
 
   test('is incomplete where something is not as it should be', async () => {

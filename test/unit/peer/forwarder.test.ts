@@ -117,6 +117,17 @@ describe('handing a job over', () => {
     expect(world.peer.calls).toHaveLength(4);
   });
 
+  test('many jobs that wait do not wear the disk out: each waits the longer', async () => {
+    await using world = await createForwardWorld();
+    world.peer.link = 'down';
+    world.dropbox.failWith('drop.timeout');
+    const ids: string[] = [];
+    for (let count = 0; count < 50; count += 1) ids.push((await world.accept(`job ${count}`)).id);
+    const ending = await world.attempt(ids[0] ?? '');
+    if (ending.kind !== 'waiting') throw new Error('it is to wait');
+    expect(ending.notBefore.since(world.clock.now()).total('seconds')).toBe(10);
+  });
+
   test('when the peer is back, all that waits for it is ready at once', async () => {
     await using world = await createForwardWorld();
     world.peer.link = 'down';
@@ -201,9 +212,51 @@ describe('a peer that is away for long', () => {
   test('after two weeks the job is given up, so that its requester hears of it', async () => {
     await using world = await away();
     const { id } = await world.accept('a');
-    await world.attempt(id);
+    for (let tries = 1; tries < 30; tries += 1) await world.attempt(id);
     world.clock.advance({ hours: 14 * 24 + 1 });
     await expect(world.attempt(id)).rejects.toMatchObject({ code: 'peer.away', retriable: false });
+  });
+
+  test('the job is not given up at the first tries after this node itself was off for so long', async () => {
+    await using world = await away();
+    const { id } = await world.accept('a');
+    world.clock.advance({ hours: 14 * 24 + 1 });
+    expect((await world.attempt(id)).kind).toBe('waiting');
+  });
+
+  test('its requester is not told of a delay where the job was settled while the call was on its way', async () => {
+    await using world = await away();
+    const { id, digest } = await world.accept('a');
+    world.clock.advance({ minutes: 16 });
+    world.peer.link = 'up';
+    world.handlers.current = {
+      'job.submit': async () => {
+        const outcome = { kind: 'done', at: AT, summary: 'sent' } as const;
+        await world.forwarder.noteSettled({ id, digest, outcome }, 'audio');
+        throw new AppError('rpc.unavailable', 'the answer is lost', { retriable: true });
+      },
+    };
+    await world.attempt(id);
+    expect(world.delayed).toEqual([]);
+  });
+
+  test('that answers and takes nothing is tried with one job, not with all that wait', async () => {
+    await using world = await createForwardWorld();
+    taking(world);
+    const followed = await world.accept('followed');
+    await world.attempt(followed.id);
+    const full = async (): Promise<never> => {
+      throw new AppError('rpc.unavailable', 'its disk is full', { retriable: true });
+    };
+    const report = reportOf(followed);
+    world.handlers.current = { 'job.submit': full, 'job.get': async () => ({ report }) };
+    world.dropbox.failWith('drop.rejected');
+    const [first, second] = [await world.accept('a'), await world.accept('b')];
+    for (const { id } of [first, second]) await world.attempt(id);
+    world.clock.advance({ seconds: 5 });
+    await world.attempt(followed.id);
+    expect(world.spool.get(first.id)?.notBefore).toBeNull();
+    expect(world.spool.get(second.id)?.notBefore).not.toBeNull();
   });
 });
 
@@ -244,6 +297,16 @@ describe('a job that the peer has', () => {
     expect(await world.attempt(id)).toMatchObject({ summary: 'audio did not know it: handed over again' });
     expect(submitted).toHaveLength(2);
     expect(submitted[1]?.confirmed).toBe(true);
+  });
+
+  test('is handed over again also where the peer does not know it after a week', async () => {
+    await using world = await createForwardWorld();
+    const submitted = taking(world, { 'job.get': async () => ({ report: null }) });
+    const { id } = await world.accept('a');
+    await world.attempt(id);
+    world.clock.advance({ hours: 8 * 24 });
+    expect((await world.attempt(id)).kind).toBe('waiting');
+    expect(submitted).toHaveLength(2);
   });
 
   test('as a file is given a minute to be taken before it is handed over again', async () => {
@@ -318,6 +381,22 @@ describe('the word that a job has ended', () => {
     const other = { ...outcome, kind: 'failed', code: 'x.y' } as const;
     expect(await world.forwarder.noteSettled({ id, digest, outcome: other }, 'audio')).toBe('noted');
     expect((await world.spool.read(id))?.outcome).toEqual({ ...outcome, by: 'audio' });
+  });
+
+  test('of before it was taken up again does not end it once more', async () => {
+    await using world = await createForwardWorld();
+    taking(world);
+    const { id, digest } = await world.accept('a');
+    await world.attempt(id);
+    const failed = { kind: 'failed', at: AT, summary: 'no disk', code: 'x.y' } as const;
+    await world.spool.conclude(id, { ...failed, by: 'audio' });
+    await world.spool.file(id);
+    await world.spool.reopen(id);
+    expect(await world.forwarder.noteSettled({ id, digest, outcome: failed }, 'audio')).toBe('noted');
+    expect(world.spool.get(id)?.outcome).toBeNull();
+    await world.attempt(id);
+    await world.forwarder.noteSettled({ id, digest, outcome }, 'audio');
+    expect(world.spool.get(id)?.outcome).toEqual({ ...outcome, by: 'audio' });
   });
 
   test('of a job that nobody forwarded is unknown, of another request a conflict', async () => {

@@ -1,4 +1,7 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createWhitelist } from '../../../node/access/whitelist.ts';
 import type { AuditEvent } from '../../../node/audit.ts';
 import { createRamaisGrammar } from '../../../node/commands/ramais-grammar.ts';
 import { createRegistry } from '../../../node/commands/registry.ts';
@@ -18,6 +21,7 @@ const CALL = { signal: new AbortController().signal, caller: 'audio2' };
 
 let cleanUp: AsyncDisposable;
 let clock: FixedClock;
+let root: string;
 let spool: Spool;
 let holds: Holds;
 let handlers: JobHandlers;
@@ -30,6 +34,7 @@ let withdrawn: string[];
 beforeEach(async () => {
   const directory = await temporaryDirectory();
   cleanUp = directory;
+  root = directory.path;
   clock = pausingClock();
   spool = await openTestSpool(directory.path, 'audio', clock);
   holds = createHolds(clock);
@@ -41,9 +46,14 @@ beforeEach(async () => {
   const grammar = createRamaisGrammar({ ...OPTIONS, clock });
   handlers = createJobHandlers({
     registry: createRegistry([{ ...ramais, recheck: grammar.recheck }, simple('RECUSA', { internal: true })]),
+    whitelist: createWhitelist(['maria@example.com'], []),
     sources: new Set(['audio'] as const),
     spool: {
-      ...spool,
+      get: (id) => spool.get(id),
+      read: (id) => spool.read(id),
+      reopen: (id, atLeast) => spool.reopen(id, atLeast),
+      stateOf: (id) => spool.stateOf(id),
+      positionOf: (job) => spool.positionOf(job),
       accept: async (job) => {
         if (failing !== null) throw new AppError(failing, 'as the test wants it', { retriable: true });
         return spool.accept(job);
@@ -150,6 +160,8 @@ describe('a job that is handed over', () => {
     ['with other parameters than the command’s', {}, { params: { extensions: '1121' } }],
     ['with a source that is not served here', { source: 's3' }, {}],
     ['without a source', { source: null }, {}],
+    ['for somebody who may not ask here', {}, { requester: 'mallory@example.org' }],
+    ['for several, one of whom may ask here', {}, { requester: 'mallory@example.org, maria@example.com' }],
     [
       'past the limits of this node',
       {},
@@ -186,6 +198,40 @@ describe('a job that is handed over', () => {
     await fail();
     expect(await submit({ ...params, generation: 3 })).toMatchObject({ report: { state: 'failed' } });
     expect((await spool.read(params.id))?.generation).toBe(3);
+  });
+
+  test('is taken up again by the repeated call where a crash broke that off', async () => {
+    const params = submission('a');
+    await submit(params);
+    const at = clock.now().toString();
+    await spool.conclude(params.id, { kind: 'failed', at, summary: 'no disk', code: 'x.y' });
+    await spool.file(params.id);
+    const pending = join(root, 'audio', 'pending');
+    await rename(pending, `${pending}.away`);
+    await writeFile(pending, '');
+    await expect(submit({ ...params, generation: 1 })).rejects.toThrow();
+    await rm(pending);
+    await rename(`${pending}.away`, pending);
+    spool.close();
+    spool = await openTestSpool(root, 'audio', clock);
+    expect(spool.stateOf(params.id)).toBe('failed');
+    expect(await submit({ ...params, generation: 1 })).toMatchObject({ report: { state: 'pending' } });
+    expect(spool.get(params.id)?.generation).toBe(1);
+  });
+
+  test('that this node would hand over itself is refused: two would wait for one another', async () => {
+    await spool.accept(newJob('a', { lane: 'forward' }));
+    await expect(submit(submission('a'))).rejects.toMatchObject({ code: 'job.refused', retriable: false });
+  });
+
+  test('is not taken up again by the repeated call that brought it, where it failed here meanwhile', async () => {
+    const params = submission('a', { generation: 1 });
+    await submit(params);
+    const at = clock.now().toString();
+    await spool.conclude(params.id, { kind: 'failed', at, summary: 'no disk', code: 'x.y' });
+    await spool.file(params.id);
+    expect(await submit(params)).toMatchObject({ kind: 'duplicate', report: { state: 'failed' } });
+    expect(await submit({ ...params, generation: 2 })).toMatchObject({ report: { state: 'pending' } });
   });
 
   test('on a disk that fails is to be tried again, and is not held', async () => {
@@ -278,6 +324,13 @@ describe('told to cancel a job', () => {
     expect((await handlers['job.cancel']({ id }, CALL)).report).toMatchObject({ outcome: { kind: 'done' } });
     expect((await handlers['job.cancel']({ id: '0'.repeat(64) }, CALL)).report).toBeNull();
     expect(cancelled).toEqual([]);
+  });
+
+  test('leaves one that came in here to the people of this host', async () => {
+    const job = newJob('a');
+    await spool.accept(job);
+    expect((await handlers['job.cancel']({ id: job.id }, CALL)).report).toMatchObject({ state: 'pending' });
+    expect({ cancelled, audit }).toEqual({ cancelled: [], audit: [] });
   });
 });
 

@@ -38,6 +38,16 @@ describe('a host is looked up in known_hosts', () => {
     const text = `@revoked audio2.example.test ${KEY}\naudio2.example.test ${KEY}\naudio2.example.test ${OTHER}\n`;
     expect(hostKeysIn(text, AUDIO2)).toEqual({ keys: [OTHER], revoked: [KEY] });
   });
+
+  test.each([
+    '*',
+    '*.example.test',
+    '|1|F1E1KeoE/eEWhi10WpGv4OdiO6Y=|3988QV0VE8wmZL7suNrYQLITLCg=',
+    'x.test',
+  ])('and a key that is revoked for %s is none', (names) => {
+    const text = `audio2.example.test ${KEY}\n@revoked ${names} ${KEY}\naudio2.example.test ${OTHER}\n`;
+    expect(hostKeysIn(text, AUDIO2)).toEqual({ keys: [OTHER], revoked: [KEY] });
+  });
 });
 
 test('what pairing writes replaces what it wrote, and leaves all other lines', () => {

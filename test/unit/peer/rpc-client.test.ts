@@ -262,8 +262,8 @@ describe('an answer', () => {
       detail: 'why',
     });
     await expect(answered(status, body)).rejects.toMatchObject({
-      code: 'job.newer',
-      message: 'why',
+      code: 'peer.problem',
+      message: 'job.newer: why',
       retriable,
     });
   });

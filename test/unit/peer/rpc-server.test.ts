@@ -285,6 +285,32 @@ describe('limits', () => {
     await world.peer.call('node.status', {});
     for (const socket of [...silent, ...strangers]) socket?.destroy();
   });
+
+  test('hold for each host: one that floods keeps neither a slow peer out, nor a stranger of elsewhere', async () => {
+    await using world = await startRpcPair({ pair });
+    const { port } = world.server;
+    const slow = connectPlain(port, '127.0.0.1');
+    await once(slow, 'connect');
+    const flood = Array.from({ length: 150 }, () =>
+      connectPlain({ port, host: '127.0.0.1', localAddress: '127.0.0.2' }).on('error', () => undefined),
+    );
+    await eventually('the flood to be cut', () => flood.filter(({ destroyed }) => destroyed).length >= 80);
+    const { certificate: cert, certificateKey: key } = world.caller.own;
+    const peer = connect({ socket: slow, cert, key, rejectUnauthorized: false });
+    await once(peer, 'secureConnect');
+
+    const elsewhere = await rawConnection(port, null);
+    const strangers = await Promise.all(
+      Array.from({ length: 40 }, () => rawConnection(port, null, '127.0.0.2').catch(() => null)),
+    );
+    await eventually('strangers beyond the bound to be cut', () => {
+      return strangers.filter((socket) => socket === null || socket.destroyed).length >= 25;
+    });
+    elsewhere.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+    const [answer] = (await once(elsewhere, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1.1 200/);
+    for (const socket of [...flood, ...strangers, elsewhere, peer]) socket?.destroy();
+  });
 });
 
 describe('TLS', () => {

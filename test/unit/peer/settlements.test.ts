@@ -105,6 +105,20 @@ test.each(['unknown', 'job.conflict'] as const)('%s ends the matter', async (wor
   expect(told).toHaveLength(1);
 });
 
+test('one that the peer fails at does not keep the others from being told', async () => {
+  const poison = newJob('a').id;
+  peer.before = async () => {
+    const last = peer.calls.at(-1)?.params;
+    if (JSON.stringify(last).includes(poison))
+      throw new AppError('rpc.failed', 'its document is damaged', { retriable: true });
+  };
+  await settlements.note(ended('a'));
+  await settlements.note(ended('b'));
+  settlements.start();
+  await eventually('the other to be told', async () => (await onDisk()) === 1);
+  expect(told.map(({ summary }) => summary)).toEqual(['b']);
+});
+
 test('a job that was retried is told with its latest end, also where that came while the first was told', async () => {
   const gate = Promise.withResolvers<void>();
   peer.before = () => gate.promise;
@@ -128,6 +142,15 @@ test('what the peer has given up waiting for is told no more, and what cannot be
   await settlements.note(ended('a'));
   await settlements.stop();
   await writeFile(join(directory, 'torn.json'), '{"id":');
+  const { id, digest, outcome } = ended('b', 'begun before a crash', {});
+  const fresh = {
+    ...outcome,
+    at: clock
+      .now()
+      .add({ hours: 9 * 24 })
+      .toString(),
+  };
+  await writeFile(join(directory, `.tmp-${id}.json-1`), JSON.stringify({ id, digest, outcome: fresh }));
   clock.advance({ hours: 9 * 24 });
   settlements = await open();
   expect(settlements.count()).toBe(0);
