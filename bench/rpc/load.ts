@@ -33,13 +33,3 @@ export async function measure(
     p99Ms: percentile(latencies, 0.99),
   };
 }
-
-/** Of each figure the median over rounds. */
-export function medians(loads: readonly Load[]): Load {
-  const of = (figure: keyof Load): number =>
-    percentile(
-      loads.map((load) => load[figure]),
-      0.5,
-    );
-  return { perSecond: of('perSecond'), p50Ms: of('p50Ms'), p99Ms: of('p99Ms') };
-}

@@ -1,11 +1,14 @@
 import { once } from 'node:events';
 import { bare } from './bare.ts';
 import type { Contender, Keys } from './contender.ts';
-import { grpcJs } from './grpc.ts';
+import { grpcJs, grpcOurSign } from './grpc.ts';
 import { openJobs } from './jobs.ts';
 import { ours } from './ours.ts';
 
-export const CONTENDERS = { ours, bare, grpc: grpcJs } as const satisfies Record<string, Contender>;
+export const CONTENDERS = { ours, bare, grpc: grpcJs, 'grpc+': grpcOurSign } as const satisfies Record<
+  string,
+  Contender
+>;
 export type ContenderName = keyof typeof CONTENDERS;
 
 /** What the process of a server is told when it is started. */
@@ -17,5 +20,6 @@ export interface ServerOrder {
 
 if (import.meta.main) {
   const [{ name, keys, directory }] = (await once(process, 'message')) as [ServerOrder];
+  process.once('disconnect', () => process.exit());
   process.send?.(await CONTENDERS[name].serve(keys, await openJobs(directory)));
 }

@@ -31,7 +31,9 @@ export interface TokenCall {
 }
 
 /** What a server goes by that verifies a token. */
-export interface TokenExpectation extends TokenCall {
+export interface TokenExpectation extends Omit<TokenCall, 'body'> {
+  /** May still be on its way: the signature is of its hash alone, and is verified meanwhile. */
+  readonly body: Uint8Array | Promise<Uint8Array>;
   readonly keys: ReadonlyMap<string, KeyObject>;
   readonly now: Temporal.Instant;
 }
@@ -87,18 +89,19 @@ export function signCallToken(
 
 /**
  * Checks a token against the call it came with: everything but whether it was used before, which is for the nonce
- * windows to say, last. @throws AppError `rpc.unauthenticated`; its message is for the log and not for the caller
+ * windows to say, last. @throws AppError `rpc.unauthenticated`; its message is for the log and not for the caller.
+ * What the body rejects with, where it does not come
  */
 export async function verifyCallToken(token: string, expected: TokenExpectation): Promise<TokenSerial> {
   if (token.length > MAX_TOKEN_LENGTH || !COMPACT.test(token)) throw refusal('it is not a signed token');
-  const { claims, typ } = await verified(token, expected);
+  const [{ claims, typ }, body] = await Promise.all([verified(token, expected), expected.body]);
   if (typ !== TOKEN_TYPE) throw refusal('its typ is another');
   const { iat, exp, htm, bh, nonce, jti } = claims;
   const now = expected.now.epochMilliseconds / 1000;
   if (iat > now + CLOCK_SKEW_SECONDS) throw refusal('it was made in the future');
   if (exp <= iat || exp - iat > MAX_TOKEN_LIFETIME_SECONDS) throw refusal('its lifetime is out of bounds');
   if (htm !== expected.method) throw refusal('it is for another method');
-  if (bh !== bodyHash(expected.body)) throw refusal('it is for another body');
+  if (bh !== bodyHash(body)) throw refusal('it is for another body');
   return { nonce, counter: Number(jti) };
 }
 

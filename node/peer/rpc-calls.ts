@@ -8,6 +8,7 @@ import {
   RPC_PATH,
   type RpcCall,
   type RpcHandlers,
+  type RpcMethod,
 } from '../../protocol/methods.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
@@ -44,9 +45,12 @@ export function createCallsApp(options: CallsOptions): Hono<{ Bindings: HttpBind
     try {
       if (!options.buckets.calls.take() || options.buckets.failures.isEmpty()) return problem('rpc.too-many');
       const method = c.req.param('method');
-      const body = await readBody(c);
+      const body = readBody(c);
+      // While the signature is being verified, which takes longest. What is wrong with them is told afterwards.
+      const parameters = body.then((bytes) => checkedParams(method, bytes));
+      parameters.catch(() => undefined);
       const caller = await authenticate(options, c, method, body);
-      return await answer(options, c, { method, body, caller });
+      return await answer(options, c, { ...(await parameters), caller });
     } catch (error) {
       return refusal(options, error, c.req.path);
     }
@@ -60,21 +64,26 @@ export function createCallsApp(options: CallsOptions): Hono<{ Bindings: HttpBind
 export async function answerOpen(options: CallsOptions, c: RpcContext): Promise<Response> {
   try {
     const method = c.req.path.slice(RPC_PATH.length + 1);
-    return await answer(options, c, { method, body: await readBody(c), caller: null });
+    return await answer(options, c, { ...checkedParams(method, await readBody(c)), caller: null });
   } catch (error) {
     return refusal(options, error, c.req.path);
   }
 }
 
-/** The whole body; none is read of one that is too large. @throws AppError `rpc.too-large`, `rpc.invalid` */
-async function readBody(c: RpcContext): Promise<Buffer> {
+/**
+ * The whole body; none is read of one that is too large, which is told at once.
+ * @throws AppError `rpc.too-large`, `rpc.invalid`
+ */
+function readBody(c: RpcContext): Promise<Buffer> {
   const length = Number(c.env.incoming.headers['content-length'] ?? Number.NaN);
   // The HTTP parser holds a body to its length.
   if (Number.isNaN(length)) throw new AppError('rpc.invalid', 'a call has a Content-Length');
   if (length > RPC_MAX_BODY_BYTES) {
     throw new AppError('rpc.too-large', `a call has at most ${RPC_MAX_BODY_BYTES} bytes`);
   }
-  return Buffer.from(await c.req.raw.arrayBuffer());
+  return c.req.raw.arrayBuffer().then(Buffer.from, (error: unknown) => {
+    throw new AppError('rpc.invalid', 'the body did not come as a whole', { cause: error });
+  });
 }
 
 /** Carries the nonce that the caller is to use. */
@@ -92,7 +101,7 @@ async function authenticate(
   { nodeId, credentials, nonces, buckets, clock, log }: CallsOptions,
   c: RpcContext,
   method: string,
-  body: Uint8Array,
+  body: Promise<Uint8Array>,
 ): Promise<string> {
   const { authorization = '' } = c.env.incoming.headers;
   const trust = credentials.peer();
@@ -109,7 +118,7 @@ async function authenticate(
     }
     throw new NonceError('rpc.replayed', 'the token was used before', nonces.offer());
   } catch (error) {
-    if (codeOf(error) !== 'rpc.use-nonce') {
+    if (['rpc.unauthenticated', 'rpc.replayed'].includes(codeOf(error))) {
       buckets.failures.take();
       log.warn('a call of the peer is not authenticated', { method, reason: messageOf(error) });
     }
@@ -117,26 +126,19 @@ async function authenticate(
   }
 }
 
-interface Received {
-  readonly method: string;
-  readonly body: Buffer;
-  readonly caller: string | null;
+/** A call of a method that there is, with parameters that are its. */
+interface CheckedCall {
+  readonly method: RpcMethod;
+  readonly params: unknown;
 }
 
-/** Checks the parameters, makes the call and checks its result. */
+/** Makes a call and checks its result. */
 async function answer(
   options: CallsOptions,
   c: RpcContext,
-  { method, body, caller }: Received,
+  { method, params, caller }: CheckedCall & { readonly caller: string | null },
 ): Promise<Response> {
-  if (!isRpcMethod(method)) {
-    throw new AppError('rpc.unknown-method', 'this node knows no such method; is it of another version?');
-  }
-  const { params: paramsSchema, result: resultSchema } = RPC_METHODS[method] as {
-    params: z.ZodType;
-    result: z.ZodType;
-  };
-  const params = checkedParams(paramsSchema, body);
+  const resultSchema: z.ZodType = RPC_METHODS[method].result;
   // The table pairs each method with its parameters; TypeScript cannot follow that through a variable.
   const handler = options.handlers[method] as (params: unknown, call: RpcCall) => Promise<unknown>;
   const result = await options.running.run(c.env.outgoing, (signal) => handler(params, { signal, caller }));
@@ -147,7 +149,12 @@ async function answer(
   return c.body(JSON.stringify(checked.data), 200, { 'content-type': 'application/json' });
 }
 
-function checkedParams(schema: z.ZodType, body: Buffer): unknown {
+/** @throws AppError `rpc.unknown-method`, `rpc.invalid` */
+function checkedParams(method: string, body: Buffer): CheckedCall {
+  if (!isRpcMethod(method)) {
+    throw new AppError('rpc.unknown-method', 'this node knows no such method; is it of another version?');
+  }
+  const schema: z.ZodType = RPC_METHODS[method].params;
   let value: unknown;
   try {
     value = JSON.parse(body.toString());
@@ -156,7 +163,7 @@ function checkedParams(schema: z.ZodType, body: Buffer): unknown {
   }
   const params = schema.safeParse(value);
   if (!params.success) throw new AppError('rpc.invalid', faultsOf(params.error));
-  return params.data;
+  return { method, params: params.data };
 }
 
 function faultsOf({ issues }: z.ZodError): string {

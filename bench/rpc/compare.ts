@@ -1,0 +1,69 @@
+import { percentile } from '../latency/statistics.ts';
+import { type Load, measure } from './load.ts';
+import type { ContenderName } from './server.ts';
+
+/** Of each figure the median over rounds; of the ratios too, so that what else the machine did meets both sides. */
+export interface Comparison extends Readonly<Record<ContenderName, Load>> {
+  /** Calls a second of ours to theirs. */
+  readonly toBare: number;
+  readonly toGrpc: number;
+  readonly toGrpcOurSign: number;
+}
+
+export interface ComparisonOptions {
+  /** Calls of a measurement. */
+  readonly count: number;
+  readonly inFlight: number;
+  readonly rounds: number;
+}
+
+/** Makes one call; the serial is another one each time. */
+export type Call = (serial: string) => Promise<unknown>;
+
+/** Measures all by turns, round after round, after one that warms up. */
+export async function compare(
+  calls: Readonly<Record<ContenderName, Call>>,
+  { count, inFlight, rounds }: ComparisonOptions,
+): Promise<Comparison> {
+  const names = Object.keys(calls) as ContenderName[];
+  const loads: Record<ContenderName, Load>[] = [];
+  for (let round = 0; round <= rounds; round += 1) {
+    const entries: [ContenderName, Load][] = [];
+    for (const name of names) {
+      entries.push([name, await measure(count, inFlight, (index) => calls[name](`${round} ${index}`))]);
+    }
+    if (round > 0) loads.push(Object.fromEntries(entries) as Record<ContenderName, Load>);
+  }
+  const median = (of: (round: Record<ContenderName, Load>) => number): number =>
+    percentile(loads.map(of), 0.5);
+  const medians = (name: ContenderName): Load => ({
+    perSecond: median((round) => round[name].perSecond),
+    p50Ms: median((round) => round[name].p50Ms),
+    p99Ms: median((round) => round[name].p99Ms),
+  });
+  return {
+    ours: medians('ours'),
+    bare: medians('bare'),
+    grpc: medians('grpc'),
+    toBare: median(({ ours, bare }) => ours.perSecond / bare.perSecond),
+    'grpc+': medians('grpc+'),
+    toGrpc: median(({ ours, grpc }) => ours.perSecond / grpc.perSecond),
+    toGrpcOurSign: median((round) => round.ours.perSecond / round['grpc+'].perSecond),
+  };
+}
+
+/** The columns: `grpc+` is grpc-js with our signing in place of jose's. */
+export const ROW_HEAD = [
+  ...['in flight', 'ours/s', 'bare/s', 'grpc/s', 'ours:bare', 'ours:grpc', 'ours:grpc+'],
+  ...['ours p50', 'p99', 'bare p50', 'p99', 'grpc p50', 'p99'],
+];
+
+export function rowOf(inFlight: number, comparison: Comparison): string[] {
+  const { ours, bare, grpc, toBare, toGrpc, toGrpcOurSign } = comparison;
+  return [
+    String(inFlight),
+    ...[ours, bare, grpc].map(({ perSecond }) => perSecond.toFixed(0)),
+    ...[toBare, toGrpc, toGrpcOurSign].map((ratio) => ratio.toFixed(2)),
+    ...[ours, bare, grpc].flatMap(({ p50Ms, p99Ms }) => [p50Ms.toFixed(3), p99Ms.toFixed(3)]),
+  ];
+}
