@@ -8,7 +8,7 @@ import type { Answers } from '../mail/answers.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
 import { handedOverBy } from '../peer/forward-origin.ts';
-import { PEER_AWAY } from '../peer/forward-plan.ts';
+import { custodyOf, PEER_AWAY } from '../peer/forward-plan.ts';
 import type { Forwarder } from '../peer/forwarder.ts';
 import type { FindResult, RecordingSource } from '../recordings/source.ts';
 import { confirmationMail } from '../replies/confirmation.ts';
@@ -82,6 +82,10 @@ export function createRamais(services: RamaisServices): Command<RamaisParams> {
     work: async (job, params, context) => {
       if (job.lane === 'forward' && forwarder !== null) {
         return forwarder.work(job, context, () => answerDelayed(services, job, params, context));
+      }
+      // Handed over while there was a peer: that one answers it, and this node neither repeats it nor says that it failed.
+      if (custodyOf(job) !== null) {
+        return { kind: 'delivered', summary: 'handed over to a peer that this node no longer has' };
       }
       const source = job.source === null ? undefined : sources.get(job.source);
       if (source === undefined) {

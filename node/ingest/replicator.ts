@@ -72,9 +72,10 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
     wake.wake();
   });
 
-  /** Brings the peer level, from wherever it is. */
-  const level = (signal: AbortSignal): Promise<number> =>
+  /** Brings the peer level, from wherever it is; `anew` asks it first. */
+  const level = (signal: AbortSignal, anew = false): Promise<number> =>
     inTurn('send', async () => {
+      if (anew) sender.lose();
       try {
         const sent = await sender.send(signal);
         behindSince = sender.behind() === 0 ? null : (behindSince ?? clock.now());
@@ -127,7 +128,8 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
       for (let tries = 0; tries < FLUSH_TRIES && !signal.aborted; tries += 1) {
         try {
           if (tries > 0) await clock.sleep(FLUSH_WAIT_MS, signal);
-          await untilAborted(level(signal), signal);
+          // A copy that was lost or put back since it was last sent to would not be found out otherwise.
+          await untilAborted(level(signal, true), signal);
           if (sender.hasUpTo(target)) return;
         } catch (error) {
           failure = error;

@@ -33,10 +33,15 @@ export function ticked(draft: Draft): void {
 
 /** Writes what could not be written: the first record, or the one that counts over one that was given up. */
 function mendDisk(draft: Draft): void {
-  const { record, doing, diskUnsure } = draft.state;
+  const { record, doing, diskUnsure, outranked, peer, self } = draft.state;
   if (doing !== null) return;
   if (record === null) begin(draft);
-  else if (diskUnsure) note(draft, record);
+  else if (outranked) {
+    // What could not be written is that it was forced out: the record it goes by is the peer's mastership by now.
+    const term = Math.max(termOf(draft.state), peer.view?.term ?? 0);
+    const fields = { term, master: self.peerId, grant: null, how: 'fenced', handoffId: null } as const;
+    note(draft, slaveRecord(draft, fields));
+  } else if (diskUnsure) note(draft, record);
 }
 
 /** What the peer says of itself: the one thing that settles whatever was left open. */

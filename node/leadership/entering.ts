@@ -14,8 +14,11 @@ import {
   stands,
   termOf,
 } from './draft.ts';
-import type { Doing, Event } from './events.ts';
+import type { Doing, Event, State } from './events.ts';
 import { nextTerm } from './record.ts';
+
+/** The first term of a pair is one of these; at a later one somebody has been master. */
+const FIRST_TERMS = 2;
 
 type Entering = Extract<Doing, { kind: 'entering' }>;
 type Of<T extends Event['type']> = Extract<Event, { type: T }>;
@@ -87,7 +90,7 @@ export function enterByGrant(draft: Draft, grant: Grant): void {
   setDoing(draft, { kind: 'entering', phase: 'preparing', record, handoffIds, ticket });
   if (grant.watermark !== null) {
     draft.effects.push({ do: 'adopt-watermark', watermark: grant.watermark, ticket });
-  } else if (how === 'first') {
+  } else if (how === 'first' && grant.term <= FIRST_TERMS) {
     persistEntry(draft); // nobody has read before: the rule of a first start is the ledger's own
   } else {
     draft.effects.push({ do: 'require-rescan', ticket });
@@ -112,8 +115,13 @@ export function enterAlone(draft: Draft, handoffId: string | null, how: 'alone' 
   const ticket = newTicket(draft);
   setDoing(draft, { kind: 'entering', phase: 'preparing', record, handoffIds, ticket });
   // Beside a peer that cannot be asked, a Python node may have read the mailbox until now.
-  if (peerId === null) persistEntry(draft);
+  if (peerId === null && !mayHaveBeenRead(draft.state)) persistEntry(draft);
   else draft.effects.push({ do: 'require-rescan', ticket });
+}
+
+/** Whether another may have read the mailbox since this node did: it was a pair's slave, or has left the reading. */
+export function mayHaveBeenRead({ record }: Pick<State, 'record'>): boolean {
+  return record?.role === 'slave' && (record.how !== 'first' || record.master !== null);
 }
 
 /** The ledger is ready: now the record. */

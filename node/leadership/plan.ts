@@ -1,7 +1,7 @@
 import type { LeadershipView } from '../../protocol/methods.ts';
 import type { Peer } from '../peer/peer.ts';
 import type { Clock } from '../platform/clock.ts';
-import { isBound } from './entering.ts';
+import { isBound, mayHaveBeenRead } from './entering.ts';
 import { reasonOf } from './calls.ts';
 import { ownNextTerm, roleOf, termOf } from './draft.ts';
 import type { State } from './events.ts';
@@ -33,8 +33,11 @@ export async function planPromotion(
     `${nodeId} opens the mailbox (its login is not tested here)`,
   ];
   const ownTerm = ownNextTerm({ state, effects: [], at: '' });
-  if (peerId === null) return { steps: opens(termOf(state) + 1), obstacles };
   const rescan = `${nodeId} looks at the mails of the last days again: in the ledger skipped, unread taken, read but unknown put in doubt`;
+  if (peerId === null) {
+    const first = mayHaveBeenRead(state) ? [rescan] : [];
+    return { steps: [...first, ...opens(termOf(state) + 1)], obstacles };
+  }
   if (peer === null || !askable) {
     const needsForce = force ? [] : [`${peerId} cannot be asked (PEER_RPC=off): --force is needed`];
     return { steps: [rescan, ...opens(ownTerm)], obstacles: [...obstacles, ...needsForce] };

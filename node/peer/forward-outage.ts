@@ -17,11 +17,16 @@ export async function hurry(spool: Pick<Spool, 'hurry'>, id: string): Promise<vo
 
 /** A time in which the peer takes nothing, from the first job that waits to the next answer. */
 export interface Outage {
-  /** A job could not be handed over. */
-  began(): void;
+  /** A job could not be handed over. Gives how many wait now. */
+  began(): number;
   /** Tells the admin, once an outage, however many jobs wait. */
   tellAdmin(job: Job, reason: string): Promise<void>;
-  /** The peer has answered: what waits for its next try does so no longer. Tells whether there was an outage. */
+  /**
+   * The peer answers, and may still take nothing (its disk is full): the first that waits is tried at once. Tells whether
+   * there is one.
+   */
+  mayBeOver(): Promise<boolean>;
+  /** The peer has taken a job: what waits for its next try does so no longer. Tells whether there was an outage. */
   over(): Promise<boolean>;
 }
 
@@ -33,6 +38,7 @@ export function createOutage(peerId: string, spool: OutageSpool): Outage {
   return {
     began: () => {
       outage ??= { told: false };
+      return waiting().length;
     },
     tellAdmin: async (job, reason) => {
       if (outage === null || outage.told) return;
@@ -46,6 +52,12 @@ export function createOutage(peerId: string, spool: OutageSpool): Outage {
         if (codeOf(error) !== 'spool.conflict') throw error; // told before, in other words
       }
       outage.told = true;
+    },
+    mayBeOver: async () => {
+      const first = outage === null ? undefined : waiting()[0];
+      if (first === undefined || first.notBefore === null) return false;
+      await hurry(spool, first.id);
+      return true;
     },
     over: async () => {
       if (outage === null) return false;

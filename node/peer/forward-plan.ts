@@ -1,6 +1,7 @@
 import type { Job } from '../../protocol/job.ts';
 import type { JobReport } from '../../protocol/methods.ts';
 import type { Ending } from '../commands/command.ts';
+import { backoffMs, PEER_BACKOFF } from '../queue/backoff.ts';
 import type { PeerContact } from './peer.ts';
 
 /** Code of a job that the peer could not be given either way: it waits. */
@@ -27,6 +28,10 @@ const FORGOTTEN_MS = 30_000;
 /** So soon after a failure nothing has changed: a lane of 200 jobs does not ask 200 times. */
 const JUST_NOW_MS = 1_000;
 
+/** Between two tries of the lane while the peer takes nothing: the first that goes well has all others tried at once. */
+const SPREAD_MS = 200;
+const MAX_SPREAD_MS = 60_000;
+
 const MIN_FOLLOW_UP_MS = 5_000;
 const MAX_FOLLOW_UP_MS = 300_000;
 /** A dropped file is taken within some seconds; one unknown for so long was lost. */
@@ -36,6 +41,8 @@ const DAY_MS = 86_400_000;
 const UNSETTLED_MS = 7 * DAY_MS;
 /** A peer that could not be reached for so long is not coming back: the requester is to know. */
 const GIVE_UP_MS = 14 * DAY_MS;
+/** And not before so many tries, a quarter of an hour of them: this node may have been off so long, or its clock wrong. */
+const GIVE_UP_TRIES = 30;
 /** From then on a requester wonders. */
 const LATE_MS = 15 * 60_000;
 
@@ -70,6 +77,12 @@ export function followUpMs(elapsedMs: number): number {
   return Math.min(MAX_FOLLOW_UP_MS, Math.max(MIN_FOLLOW_UP_MS, elapsedMs / 2));
 }
 
+/** Until a job that the peer could not be given is tried again: longer with each try, and with each job that waits. */
+export function retryMs(tries: number, waiting: number, random: () => number): number {
+  const spreadMs = Math.min(MAX_SPREAD_MS, waiting * SPREAD_MS);
+  return Math.max(spreadMs, backoffMs(tries, PEER_BACKOFF, random));
+}
+
 /** How long a job has waited for the peer to take it; a resend that a person asked for begins anew. */
 export function waitedMs(job: Job, now: Temporal.Instant): number {
   const begun = job.steps[CUSTODY_STEP]?.intentAt ?? job.acceptedAt;
@@ -77,9 +90,9 @@ export function waitedMs(job: Job, now: Temporal.Instant): number {
   return now.epochMilliseconds - since.epochMilliseconds;
 }
 
-/** What a wait of this length calls for. */
-export function patience(ms: number): 'wait' | 'tell' | 'give-up' {
-  if (ms >= GIVE_UP_MS) return 'give-up';
+/** What a wait of this length, with so many tries, calls for. */
+export function patience(ms: number, tries: number): 'wait' | 'tell' | 'give-up' {
+  if (ms >= GIVE_UP_MS && tries >= GIVE_UP_TRIES) return 'give-up';
   return ms >= LATE_MS ? 'tell' : 'wait';
 }
 
@@ -107,14 +120,15 @@ export function judge(
     if (word.outcome !== null) return { kind: 'ended', ending: { ...word.outcome, by: peerId } };
     if (word.state === null) return delivered(`${peerId} has dealt with it and no longer keeps how it ended`);
   }
-  if (elapsedMs >= UNSETTLED_MS) {
-    return delivered(`${peerId} has had it for seven days and has not said how it ended`);
-  }
-  if (word === 'no-answer') return { kind: 'wait', summary: `with ${peerId}, which does not answer now` };
+  // However long ago it was handed over: what the peer does not know it is not going to do.
   if (word === null) {
     if (way === 'rpc' || elapsedMs >= DROP_GRACE_MS) return { kind: 'submit-again' };
     return { kind: 'wait', summary: `dropped at ${peerId}, which has not taken it yet` };
   }
+  if (elapsedMs >= UNSETTLED_MS) {
+    return delivered(`${peerId} has had it for seven days and has not said how it ended`);
+  }
+  if (word === 'no-answer') return { kind: 'wait', summary: `with ${peerId}, which does not answer now` };
   const place = word.position === null ? '' : `, position ${word.position}`;
   return { kind: 'wait', summary: `${word.state} at ${peerId}${place}` };
 }

@@ -3,6 +3,7 @@ import type { RpcResult } from '../../protocol/methods.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import type { Spool } from '../queue/spool.ts';
 import { hurry } from './forward-outage.ts';
+import { CUSTODY_STEP } from './forward-plan.ts';
 
 export type Settled = { readonly id: string; readonly digest: string; readonly outcome: Outcome };
 
@@ -19,6 +20,8 @@ export async function noteSettled(
   if (job === null || job.lane !== 'forward') return 'unknown';
   if (job.digest !== digest) throw new AppError('job.conflict', 'this id is known with another request');
   if (spool.get(id) === undefined) return 'noted';
+  // Taken up again here and not handed over since: that is how it ended before, which must not end it once more.
+  if (job.steps[CUSTODY_STEP] === undefined) return 'noted';
   try {
     await spool.conclude(id, { ...outcome, by });
     await hurry(spool, id);

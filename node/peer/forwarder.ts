@@ -3,7 +3,6 @@ import type { RpcResult } from '../../protocol/methods.ts';
 import type { Audit } from '../audit.ts';
 import type { Ending, JobContext, Waiting } from '../commands/command.ts';
 import { AppError, codeOf, isRetriable, messageOf } from '../platform/errors.ts';
-import { backoffMs, PEER_BACKOFF } from '../queue/backoff.ts';
 import type { Spool } from '../queue/spool.ts';
 import { createHandOver, type HandOverOptions } from './forward-hand-over.ts';
 import { createOutage, hurry } from './forward-outage.ts';
@@ -17,6 +16,7 @@ import {
   judge,
   patience,
   PEER_AWAY,
+  retryMs,
   triesFor,
   waitedMs,
   type Word,
@@ -84,10 +84,6 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   };
   const fromNow = (ms: number): Temporal.Instant => clock.now().add({ milliseconds: Math.round(ms) });
 
-  async function reached(): Promise<void> {
-    if (await outage.over()) ready();
-  }
-
   function release(job: Job): void {
     inBackground('telling the peer of a confirmation', () =>
       hands.submit(job, true, RELEASE_TIMEOUT_MS, closing.signal),
@@ -114,7 +110,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       // An intent without its done is simply tried again: the peer knows a job by its id, whichever way it comes.
       const effect = { happened: async () => null, perform: () => perform(job, context.signal) };
       const { way } = await context.step<Custody>(CUSTODY_STEP, effect);
-      await reached();
+      if (await outage.over()) ready();
       if (peer === null) return dropped();
       return { kind: 'waiting', notBefore: fromNow(followUpMs(0)), summary: `${peerId} has it, by ${way}` };
     } catch (error) {
@@ -127,16 +123,18 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   }
 
   async function stillWaiting(job: Job, why: string, tellDelayed: () => Promise<void>): Promise<Waiting> {
-    outage.began();
+    const waiting = outage.began();
     const now = clock.now();
-    const patient = patience(waitedMs(spool.get(job.id) ?? job, now));
+    const current = spool.get(job.id) ?? job;
+    // Settled while its call was on its way: nothing waits any more.
+    const patient = current.outcome === null ? patience(waitedMs(current, now), job.attempts) : 'wait';
     if (patient === 'give-up')
       throw new AppError(PEER_AWAY, `${peerId} could not be reached for two weeks: ${why}`);
     if (patient === 'tell') {
       await outage.tellAdmin(job, why);
       await tellDelayed();
     }
-    const notBefore = now.add({ milliseconds: backoffMs(job.attempts, PEER_BACKOFF, options.random) });
+    const notBefore = now.add({ milliseconds: retryMs(job.attempts, waiting, options.random) });
     const trouble = { code: PEER_AWAY, message: why };
     return { kind: 'waiting', notBefore, trouble, summary: `waits for ${peerId}: ${why}` };
   }
@@ -178,7 +176,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
         { id: job.id },
         { timeoutMs: FOLLOW_UP_TIMEOUT_MS, signal },
       );
-      await reached();
+      if (await outage.mayBeOver()) ready();
       return report;
     } catch (error) {
       signal.throwIfAborted();

@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { type Job, outcomeSchema, sha256Schema } from '../../protocol/job.ts';
 import type { Clock } from '../platform/clock.ts';
-import { isMissing, readBounded, removeDurable, syncDirectory, writeDurable } from '../platform/durable.ts';
+import {
+  isMissing,
+  readBounded,
+  removeDurable,
+  syncDirectory,
+  TEMPORARY_PREFIX,
+  writeDurable,
+} from '../platform/durable.ts';
 import { AppError, codeOf, isRetriable, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { createKeyedMutex } from '../platform/mutex.ts';
@@ -20,6 +27,8 @@ const EXPIRED_HOURS = 8 * 24;
 const IDLE_MS = 60_000;
 const CALL_TIMEOUT_MS = 5_000;
 const SUFFIX = '.json';
+/** The peer's answers that may be about the one job that was told of, as where its document there is damaged. */
+const ONE_ALONE: ReadonlySet<string> = new Set(['rpc.failed', 'rpc.unavailable']);
 
 const recordSchema = z.strictObject({ id: sha256Schema, digest: sha256Schema, outcome: outcomeSchema });
 type Settlement = z.infer<typeof recordSchema>;
@@ -100,17 +109,19 @@ export async function openSettlements(options: SettlementOptions) {
     await drop(settlement);
   }
 
-  /** Tells all that wait; gives what went wrong, after which none of the others would fare better. */
+  /** Tells all that wait; gives what went wrong first. Where the peer is not reached, none of the others fares better. */
   async function round(): Promise<AppError | null> {
-    try {
-      for (const settlement of [...waiting.values()]) {
-        if (stopping.signal.aborted) return null;
+    let failure: AppError | null = null;
+    for (const settlement of [...waiting.values()]) {
+      if (stopping.signal.aborted) return failure;
+      try {
         await tell(settlement);
+      } catch (error) {
+        failure ??= new AppError(codeOf(error), messageOf(error), { retriable: true, cause: error });
+        if (!ONE_ALONE.has(codeOf(error))) return failure;
       }
-      return null;
-    } catch (error) {
-      return new AppError(codeOf(error), messageOf(error), { retriable: true, cause: error });
     }
+    return failure;
   }
 
   async function run(): Promise<void> {
@@ -164,6 +175,11 @@ async function load(directory: string, log: Log): Promise<Settlement[]> {
   const settlements: Settlement[] = [];
   for (const name of await readdir(directory)) {
     const path = join(directory, name);
+    if (name.startsWith(TEMPORARY_PREFIX)) {
+      // Of a report that was being written: its job is not filed before it is noted again.
+      await removeDurable(path);
+      continue;
+    }
     try {
       const text = (await readBounded(path, MAX_RECORD_BYTES)).toString();
       settlements.push(recordSchema.parse(JSON.parse(text)));

@@ -54,7 +54,8 @@ export function createConfirmations(options: ConfirmationOptions) {
   }
 
   async function tryOnce(job: Job): Promise<'over' | 'again'> {
-    const hasEnded = (): boolean => options.openJob(job.id) === undefined; // its result says more
+    // Its result says more, also where it is decided and not yet filed: of a forwarded job the peer has sent it.
+    const hasEnded = (): boolean => options.openJob(job.id)?.outcome !== null;
     if (hasEnded()) return 'over';
     const command = options.command(job.request.command);
     try {

@@ -23,6 +23,8 @@ export interface NewJob {
   readonly door: Door;
   readonly lane: Lane;
   readonly source: SourceName | null;
+  /** How often people had it taken up again where it comes from; 0 unless said otherwise. */
+  readonly generation?: number;
 }
 
 /** The one door into the queue, for mail, control socket, dropped files and RPC alike. */
@@ -95,7 +97,7 @@ export async function openSpool(options: SpoolOptions) {
   async function writeNew(incoming: NewJob, digest: string): Promise<Job> {
     store.lastSequence += 1;
     const job: Job = {
-      details: {},
+      ...{ details: {}, generation: 0 },
       ...incoming,
       version: JOB_VERSION,
       digest,
@@ -108,7 +110,6 @@ export async function openSpool(options: SpoolOptions) {
       notBefore: null,
       lastError: null,
       steps: {},
-      generation: 0,
       outcome: null,
     };
     const { id, sequence } = job;
@@ -192,7 +193,9 @@ export async function openSpool(options: SpoolOptions) {
           Object.entries(job.steps).filter(([name]) => name === 'mail:confirmation'),
         );
         const counts = { attempts: 0, failures: 0, interruptions: 0 };
-        const generation = Math.max(job.generation + 1, atLeast);
+        // Without an outcome it was taken up before a crash, and only its file is still to be moved.
+        const next = job.outcome === null ? job.generation : job.generation + 1;
+        const generation = Math.max(next, atLeast);
         const fresh = await store.write(entry, {
           ...job,
           ...counts,

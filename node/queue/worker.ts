@@ -177,9 +177,9 @@ export function createWorker(options: WorkerOptions) {
     const patient = PATIENT_CODES.has(code);
     const failures = job.failures + (patient ? 0 : 1);
     const interruptions = job.interruptions + (patient ? 1 : 0);
-    if (!isRetriable(error) || failures >= options.maxAttempts || interruptions >= MAX_INTERRUPTIONS) {
-      return giveUp(job, error);
-    }
+    // Each look at a job of the peer's is an interruption; how long that goes on is for its handler to bound.
+    const isSpent = job.lane !== 'forward' && interruptions >= MAX_INTERRUPTIONS;
+    if (!isRetriable(error) || failures >= options.maxAttempts || isSpent) return giveUp(job, error);
     const waitMs = patient
       ? backoffMs(interruptions, MAIL_BACKOFF, options.random)
       : backoffMs(failures, WORK_BACKOFF, options.random);

@@ -22,14 +22,17 @@ const NAME = recordingName('1121', '2000', '20260301-090000');
 const LINK_HOURS = 2;
 
 /** A job RAMAIS that can be attempted again and again; `onPut` is called at the first object of each delivery. */
-async function setup(changes: { forwarder: Forwarder | null } = { forwarder: null }) {
+async function setup({
+  steps = {},
+  ...changes
+}: { forwarder?: Forwarder | null; steps?: Job['steps'] } = {}) {
   const temporary = await temporaryDirectory();
   const clock = fixedClock();
   const publisher = createMemoryPublisher(clock);
   const directory = join(temporary.path, 'deliveries');
   const deliveries = createDeliveryStore({ directory, publisher, log: silentLog });
   const { request, id, ...rest } = newJob('a job');
-  let job = { ...rest, id, request, steps: {}, generation: 0 } as unknown as Job;
+  let job = { ...rest, id, request, steps, generation: 0 } as unknown as Job;
   const store = {
     get: () => job,
     recordStep: async (_id: string, name: string, record: StepRecord): Promise<Job> => {
@@ -54,7 +57,7 @@ async function setup(changes: { forwarder: Forwarder | null } = { forwarder: nul
     },
   };
   const command = createRamais({
-    ...changes,
+    ...{ forwarder: null, ...changes },
     grammar: createRamaisGrammar({ ...OPTIONS, clock }),
     sources: new Map([['audio', createMemorySource({ [NAME]: wav(1000) })]]),
     publisher: slow,
@@ -155,6 +158,14 @@ describe('a RAMAIS for a source that this node does not serve', () => {
       { lane: 'recordings', source: 'audio' },
     ]);
   });
+});
+
+test('what was handed over is neither repeated nor told as failed by a node that no longer has a peer', async () => {
+  const at = '2026-03-02T11:00:00Z';
+  const submit = { intentAt: at, doneAt: at, result: { way: 'rpc', position: 1 } };
+  await using made = await setup({ steps: { submit } });
+  expect((await made.work()).kind).toBe('delivered');
+  expect(made.events).toMatchObject({ puts: 0, mails: 0 });
 });
 
 test('a job that the peer handed over is not confirmed again', async () => {

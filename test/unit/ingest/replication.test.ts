@@ -289,6 +289,16 @@ describe('sending the ledger to the peer', () => {
     await eventually('the entry again', () => it.replica.find(entry.job));
   });
 
+  test('flush finds out that the peer lost its copy also where nothing new comes', async () => {
+    await using it = await pair();
+    const entry = fresh();
+    await it.ledger.append(entry);
+    await it.flush();
+    await it.restartReceiver(undefined, () => truncate(it.replicaPath, 0));
+    await it.flush();
+    expect(it.replica.find(entry.job)).not.toBeNull();
+  });
+
   test('a ledger put back to an older state goes on under a new name, and nothing is taken for something else', async () => {
     await using it = await pair();
     await it.ledger.append(fresh());

@@ -356,7 +356,7 @@ describe('a mail that comes once more after the peer took it', () => {
     await it.ledger.adopt({ uidValidity: UIDVALIDITY, uid: 0 });
     it.mailbox.deliver(raw);
     it.start();
-    await eventually('the end', () => it.audit.length === 1);
+    await eventually('the ledger', () => it.ledger.find(job));
     expect(events(it)).toEqual(['mail.accepted']);
     expect(it.ledger.accepted(job)).toEqual({ digest: digestFor('RAMAIS=1') });
   });

@@ -114,6 +114,14 @@ describe('the first role', () => {
     expect(it.end('persisted')).toEqual(['open-inbox']);
   });
 
+  test('of a node that lost its record goes by the rule of a rescan where somebody has been master', () => {
+    const it = story(null, { mode: 'master' });
+    it.tell({ type: 'started' }, answered({ term: 5 }));
+    const given = grant({ term: 6, watermark: null, handoffId: OTHER_ID });
+    expect(it.names({ type: 'granted', handoffId: OTHER_ID, grant: given })).toEqual(['require-rescan']);
+    expect(it.end('prepared')).toEqual(['persist master 6 first']);
+  });
+
   test('beside a master is slave', () => {
     const it = story(null, { mode: 'master' });
     expect(it.names({ type: 'started' }, answered({ role: 'master', term: 7 }))).toEqual([
@@ -219,6 +227,17 @@ describe('a promotion', () => {
     it.tell({ type: 'started' });
     expect(it.names(answered({ role: 'fenced', term, grant: grant({ term }) }))).toEqual([]);
     expect(it.names({ type: 'granted', handoffId: ID, grant: grant({ term }) })).toEqual([]);
+  });
+
+  test.each([
+    ['was slave beside another', record({ how: 'seen', master: null }), 'require-rescan'],
+    ['gave it away', record({ how: 'granted', grant: grant({ to: 'audio2' }) }), 'require-rescan'],
+    ['left the reading', record({ how: 'demoted', master: null }), 'require-rescan'],
+    ['never read', record({ how: 'first', term: 0, master: null }), 'persist master 1 alone'],
+  ])('of a node alone that %s', (_what, onDisk, effect) => {
+    const it = story(onDisk, { peerId: null, askable: false });
+    it.tell({ type: 'started' });
+    expect(it.names(PROMOTE)).toEqual([effect]);
   });
 
   test('of the master is done already', () => {
@@ -425,6 +444,15 @@ describe('force', () => {
     expect(it.fail('persist-failed')).toEqual([]);
     expect(it.role()).toBe('fenced');
     expect(it.names(later)).toEqual(['persist slave 5 fenced']);
+  });
+
+  test('keeps it closed also where the peer is gone again before that could be written', () => {
+    const it = master();
+    it.tell(answered({ role: 'master', term: 5 }));
+    it.fail('persist-failed');
+    expect(it.names(AWAY)).toEqual(['persist slave 5 fenced']);
+    expect(it.end('persisted')).toEqual([]);
+    expect(it.role()).toBe('slave');
   });
 
   test('in the middle of a handoff ends that', () => {

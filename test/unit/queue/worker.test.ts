@@ -67,7 +67,7 @@ beforeEach(async () => {
   worker = createWorker({
     ...shared,
     spool,
-    lanes: ['recordings', 'servers'],
+    lanes: ['forward', 'recordings', 'servers'],
     maxAttempts: 3,
     processingTimeoutMs: 60_000,
     mayStart: (job) => !confirmations.isFirst(job.id),
@@ -327,6 +327,23 @@ describe('a job that another node works', () => {
     await ended(1);
   });
 
+  test('is not given up for how often it was looked at, when something else fails for a moment', async () => {
+    worker.pause();
+    const id = await accept('a', 'forward');
+    await spool.defer(id, { failures: 0, interruptions: 10_000, notBefore: null, lastError: null });
+    let tries = 0;
+    script.work = async () => {
+      tries += 1;
+      if (tries === 1) throw new AppError('mail.unavailable', 'refused', { retriable: true });
+    };
+    worker.resume();
+    await eventually('the attempt to be put back', () => spool.get(id)?.interruptions === 10_001);
+    clock.advance({ minutes: 6 });
+    worker.kick('forward');
+    await ended(1);
+    expect(failures).toEqual([]);
+  });
+
   test('ends at once where it was settled while it was in hand', async () => {
     const outcome = { kind: 'done', at: clock.now().toString(), summary: 'sent', by: 'audio' } as const;
     let tries = 0;
@@ -388,6 +405,22 @@ describe('confirmations', () => {
     expect(events.indexOf('confirm a')).toBeLessThan(events.indexOf('work a'));
     gate.resolve();
     await ended(3);
+  });
+
+  test('one that is to be tried again does not go out once it is decided how the job ends', async () => {
+    let tries = 0;
+    script.confirm = async () => {
+      tries += 1;
+      throw new AppError('mail.unavailable', 'refused', { retriable: true });
+    };
+    worker.pause();
+    const id = await accept('a');
+    await eventually('the first try', () => !confirmations.isFirst(id));
+    await spool.conclude(id, { kind: 'done', at: clock.now().toString(), summary: 'sent', by: 'audio' });
+    clock.advance({ minutes: 6 });
+    worker.resume();
+    await ended(1);
+    expect(tries).toBe(1);
   });
 
   test('one that fails does not keep the job from being worked, nor take a place from others', async () => {
