@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { jobRequestSchema, outcomeSchema, sha256Schema, sourceNameSchema } from './job.ts';
-import { type LedgerEntry, ledgerEntrySchema } from './ledger.ts';
+import { ledgerEntrySchema } from './ledger.ts';
 import type { ProblemCode } from './problems.ts';
 
 /** Calls are `POST /rpc/v1/<method>` with a JSON object as body, and are answered by one. */
@@ -251,7 +251,6 @@ export const RPC_METHODS = {
 export type RpcMethod = keyof typeof RPC_METHODS;
 export type RpcParams<M extends RpcMethod> = z.output<(typeof RPC_METHODS)[M]['params']>;
 export type RpcResult<M extends RpcMethod> = z.output<(typeof RPC_METHODS)[M]['result']>;
-export type { LedgerEntry };
 
 /** Who calls, and until when the caller waits. */
 export interface RpcCall {

@@ -15,8 +15,6 @@ import {
 import { createRotation, type Rotated } from './pairing-rotation.ts';
 import { type PairStatus, pairStatus } from './pairing-status.ts';
 
-export type { Join } from './pairing-options.ts';
-
 /** Two nodes are joined, stay so while their keys change, and are parted. */
 export interface Pairing {
   /**

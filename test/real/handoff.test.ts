@@ -1,10 +1,7 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { createImapMailbox } from '../../node/mail/imap-mailbox.ts';
 import { systemClock } from '../../node/platform/clock.ts';
 import { createLog } from '../../node/platform/log.ts';
-import { recordingName, wav } from '../support/audio.ts';
 import { type MailServers, startMailServers } from '../support/exim.ts';
 import { inboxSessions, overlapsOf } from '../support/inbox-sessions.ts';
 import { preparePair } from '../support/pair.ts';
@@ -42,10 +39,6 @@ describe('handing the mailbox to and fro', () => {
     { timeout: TIMEOUT_MS },
     async ({ annotate }) => {
       await using pair = await preparePair({ servers });
-      await writeFile(
-        join(pair.audio.recordingsDir, recordingName('9001', '9002', '20251027-080000')),
-        wav(100),
-      );
       await pair.start();
       await pair.join();
       await oneMaster(pair);

@@ -1,5 +1,7 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
 import { recordingName, wav } from '../support/audio.ts';
 import { type Ceph, startCeph } from '../support/ceph.ts';
@@ -17,6 +19,8 @@ import { needs } from '../support/requirements.ts';
 import type { Job } from '../../protocol/job.ts';
 
 const { describe, test } = needs('dovecot', 'exim', 'ceph', 'sshd');
+
+const run = promisify(execFile);
 
 const BUCKET = 'gravacoes';
 const DATES = 'INICIO=27/10/2025 FIM=27/10/2025';
@@ -79,7 +83,7 @@ async function answer({ requester }: Pair, messageId: string, kind: string): Pro
 /** The job of a request at a node, in whatever state. */
 async function jobOf(node: PairNode, messageId: string): Promise<Job | undefined> {
   const jobs = await jobsOf(node, 'pending', 'processing', 'completed', 'failed');
-  return jobs.find(({ request }) => request.messageId === messageId);
+  return jobs.find(({ request }) => request.messageId === messageId && request.command === 'RAMAIS');
 }
 
 /** How the node that accepted the request says it ended. */
@@ -255,27 +259,51 @@ interface Signed {
   readonly parelha: { readonly request: object };
 }
 
-describe('with PEER_RPC=off, as beside an old node', () => {
-  test('a request goes by SCP, closes as delivered, and is answered by who got it', async () => {
+describe('with PEER_RPC=off', () => {
+  test('a request goes to an old node as a file that it understands, and closes as delivered', async () => {
     await using other = await prepare({ both: { PEER_RPC: 'off' } });
-    await other.start();
+    await mkdir(join(other.audio.queueDir, 'pending'), { recursive: true });
+    await other.audio2.start();
     await trustByHand(other.audio2, other.audio);
-    const messageId = await ask(other, `RAMAIS=1121 ${DATES}`);
+    const messageId = await ask(other, `RAMAIS=1121,1122 ${DATES}`);
     expect(await settled(other.audio2, messageId)).toMatchObject({ kind: 'delivered' });
-    const [result] = await waitForMails(servers, other.requester, 1, isKind('result'));
-    expect(result?.parsed.subject).toContain('1121');
+    const [name = '', ...more] = await readdir(join(other.audio.queueDir, 'pending'));
+    expect(more).toEqual([]);
+    const text = await readFile(join(other.audio.queueDir, 'pending', name), 'utf8');
+    const { requester: email } = other;
+    const inicio = '27/10/2025 00:00';
+    expect(JSON.parse(text)).toMatchObject({
+      request_id: expect.stringMatching(/^\d{8}_\d{6}_req/),
+      timestamp_received: expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/),
+      ...{ from_email: email, status: 'pending', retries: 0 },
+      parameters: { ramais: '1121,1122', inicio, fim: '27/10/2025 23:59', email },
+    });
     await eximIsIdle(servers);
-    const results = (await kindsTo(servers, other.requester)).filter((kind) => kind === 'result');
-    expect(results).toEqual(['result']);
+    expect(await kindsTo(servers, email)).toEqual(['confirmation']);
+  });
+
+  test('a request goes by file to a node of ours, too, which answers it', async () => {
+    await using other = await prepare();
+    await other.start();
+    await other.join();
+    await oneMaster(other);
+    for (const node of other.nodes) {
+      await node.child().end();
+      await appendFile(node.configFile, 'PEER_RPC=off\n');
+    }
+    await other.start();
+    const messageId = await ask(other, `RAMAIS=1121 ${DATES}`);
+    await answer(other, messageId, 'result');
+    expect(await settled(other.audio2, messageId)).toMatchObject({ kind: 'delivered' });
+    expect(await kindsOfAnswers(other, messageId)).toEqual(['confirmation', 'result']);
   });
 });
 
 /** What an administrator does where there is no pairing: the key of one into the other's authorized_keys, the host key the other way. */
 async function trustByHand(from: PairNode, to: PairNode): Promise<void> {
-  const certs = join(from.stateDir, 'certs');
-  const publicKey = (await readdir(certs)).find((name) => /ssh.*\.pub$/.test(name)) ?? '';
-  await writeFile(to.sshd().authorizedKeysFile, await readFile(join(certs, publicKey)), { mode: 0o600 });
+  const { stdout: publicKey } = await run('ssh-keygen', ['-y', '-f', join(from.stateDir, 'certs/ssh.key')]);
+  await writeFile(to.sshd().authorizedKeysFile, publicKey, { mode: 0o600 });
   const name = `[${to.ssh.host}]:${to.ssh.port}`;
   const lines = (await to.sshd().hostKeys()).map((key) => `${name} ${key}\n`);
-  await writeFile(join(certs, 'known_hosts'), lines.join(''), { mode: 0o600 });
+  await writeFile(join(from.stateDir, 'certs/known_hosts'), lines.join(''), { mode: 0o600 });
 }

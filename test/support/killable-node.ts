@@ -80,7 +80,7 @@ function watchFiles(): void {
         .filter((line) => line !== '')
         .map((line) => {
           const { kind, event } = JSON.parse(line) as { kind?: string; event?: string };
-          return `${String(args[0]).includes('replica') ? 'replica ' : ''}${kind ?? event}`;
+          return `${basename(String(args[0])) === 'ledger-peer.jsonl' ? 'replica ' : ''}${kind ?? event}`;
         });
       for (const kind of kinds) at(`before line ${kind}`);
       await appendFile(data, options);

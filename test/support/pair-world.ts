@@ -11,16 +11,16 @@ import { eventually } from './process.ts';
 const DATES = 'INICIO=27/10/2025 FIM=27/10/2025';
 /** Extensions that are asked for and have no recordings: the first is that of request 1. */
 const FIRST_EXTENSION = 7001;
-/** What the pair is to be settled in, once its nodes can talk. */
-export const SETTLED_MS = 10_000;
+/** Beside others, until a pair does what a test is not about. */
+export const READY_MS = 60_000;
 
 /** A request as it lies in the mailbox; the same number makes the same mail. */
-export function requestMail({ requester }: Pair, number: number): string {
+export function requestMail({ requester }: Pair, number: number, dates = DATES): string {
   return mailSource({
     from: requester,
     messageId: `<pedido-${number}@mail.example.test>`,
     date: new Date().toUTCString(),
-    subject: `[${TOKEN}] RAMAIS=${FIRST_EXTENSION - 1 + number} ${DATES}`,
+    subject: `[${TOKEN}] RAMAIS=${FIRST_EXTENSION - 1 + number} ${dates}`,
   });
 }
 
@@ -61,7 +61,7 @@ export async function terms({ nodes }: Pair): Promise<{ readonly all: number[]; 
 }
 
 /** Waits until one node is master and the other is not, both of one term; gives the master. */
-export async function oneMaster(pair: Pair, timeoutMs = SETTLED_MS): Promise<PairNode> {
+export async function oneMaster(pair: Pair, timeoutMs = READY_MS): Promise<PairNode> {
   return eventually(
     'one master',
     async () => {
@@ -72,7 +72,7 @@ export async function oneMaster(pair: Pair, timeoutMs = SETTLED_MS): Promise<Pai
       return masters.length === 1 && slaves.length === 1 ? masters[0] : null;
     },
     timeoutMs,
-    50,
+    200, // each look is a call from either node to the other
   );
 }
 

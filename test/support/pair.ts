@@ -1,9 +1,10 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { connectControl } from '../../node/cli/client.ts';
 import type { NodeStatus } from '../../node/listeners/control-contract.ts';
+import { recordingName, wav } from './audio.ts';
 import type { Ceph } from './ceph.ts';
 import type { MailServers } from './exim.ts';
 import { type Link, type LinkMode, startLink } from './link.ts';
@@ -14,6 +15,11 @@ import { type Sshd, startSshd } from './sshd.ts';
 
 /** A node that can be told when to die or to stand still; see killable-node.ts. */
 const KILLABLE = join(import.meta.dirname, 'killable-node.ts');
+
+/** A source that is all empty is taken for one that is not mounted. */
+const UNASKED = recordingName('9001', '9002', '20251027-080000');
+
+const LOG_LINES = 80;
 
 export type NodeId = 'audio' | 'audio2';
 type Settings = Readonly<Record<string, string>>;
@@ -56,7 +62,7 @@ export interface PairOptions {
   /** Both publish into this bucket; else each on its own web listener. */
   readonly s3?: { readonly ceph: Ceph; readonly bucket: string };
   readonly settings?: { readonly both?: Settings } & { readonly [Id in NodeId]?: Settings };
-  /** In place of a directory of recordings of its own. */
+  /** In place of a directory of its own, in which there is one recording that nobody asks for. */
   readonly recordingsDir?: string;
   /** False for hosts that nothing can be copied to, which are ready sooner. */
   readonly sshd?: boolean;
@@ -92,7 +98,6 @@ export async function preparePair(options: PairOptions): Promise<Pair> {
         ...common,
         ...mail,
         ...peerSettings(id, own, other),
-        ...(own.place === null ? {} : await webOf(own.place)),
         ...(options.s3 === undefined ? {} : { S3_PUBLISH_PREFIX: `entregas-par-${number}` }),
         ...settings,
         ...options.settings?.both,
@@ -108,7 +113,8 @@ export async function preparePair(options: PairOptions): Promise<Pair> {
     const queueDir = join(node.stateDir, 'queue');
     return { ...node, id, queueDir, home, sshd, rpc, ssh, way: own.rpcAt };
   };
-  const recordings = options.recordingsDir === undefined ? {} : { RECORDINGS_DIR: options.recordingsDir };
+  const { recordingsDir } = options;
+  const recordings = recordingsDir === undefined ? {} : { RECORDINGS_DIR: recordingsDir };
   const audio = await prepareOne('audio', forAudio, forAudio2, {
     MODE: 'slave',
     SOURCES: 'audio',
@@ -116,6 +122,7 @@ export async function preparePair(options: PairOptions): Promise<Pair> {
   });
   const searchesNothing = { MODE: 'master', SOURCES: 'none', AUDIOS_FROM: 'audio' };
   const audio2 = await prepareOne('audio2', forAudio2, forAudio, searchesNothing);
+  if (recordingsDir === undefined) await writeFile(join(audio.recordingsDir, UNASKED), wav(100));
   const nodes = [audio, audio2] as const;
   const kept = stack.move();
   return {
@@ -199,11 +206,6 @@ async function mailByHub(
   };
 }
 
-async function webOf({ address }: Namespace): Promise<Record<string, string>> {
-  const port = await freePort();
-  return { WEB_LISTEN: `${address}:${port}`, PUBLIC_URL: `http://${address}:${port}` };
-}
-
 async function joinNodes(inviter: PairNode, invited: PairNode): Promise<void> {
   const { host, port } = inviter.way;
   const line = invitationIn(await inviter.ctl('pair', 'invite', '--url', `https://${host}:${port}`));
@@ -217,6 +219,19 @@ export function invitationIn({ code, out }: Ran): string {
   const line = /\bparelha-pair-\S+/.exec(out)?.[0];
   if (line === undefined) throw new Error(`no invitation in: ${out}`);
   return line;
+}
+
+/** Does a part of a test; where that fails, the error tells what the nodes have said last. */
+export async function withLogs<T>({ nodes }: Pair, part: () => Promise<T>): Promise<T> {
+  try {
+    return await part();
+  } catch (error) {
+    const said = nodes.map(
+      (node) => `--- ${node.id} ---\n${node.child().output().split('\n').slice(-LOG_LINES).join('\n')}`,
+    );
+    if (error instanceof Error) error.message += `\n${said.join('\n')}`;
+    throw error;
+  }
 }
 
 /** What a node says of itself and of its peer; fails where it does not run. */

@@ -30,14 +30,18 @@ export async function eventually<T>(
   throw new Error(`not within ${timeoutMs} ms: ${what}`, { cause: last });
 }
 
-/** Below those that the kernel gives to outgoing connections (ip_local_port_range): these come and go at any time. */
-const PORTS = { first: 12_000, count: 20_000 };
+/**
+ * Below those that the kernel gives to outgoing connections (ip_local_port_range): these come and go at any time. Each
+ * worker of a run has a part to itself, since a port is to be kept while what listens there is being started again.
+ */
+const PORTS = { first: 12_000, count: 5_000, parts: 4 };
+const part = Number(process.env['VITEST_POOL_ID'] ?? 0) % PORTS.parts;
 const givenOut = new Set<number>();
 
 /** A TCP port on the loopback address that nobody listens on and that this process gives out once. */
 export async function freePort(): Promise<number> {
   return eventually('a free port', async () => {
-    const port = PORTS.first + Math.floor(Math.random() * PORTS.count);
+    const port = PORTS.first + part * PORTS.count + Math.floor(Math.random() * PORTS.count);
     if (givenOut.has(port)) return null;
     const server = createServer().listen(port, '127.0.0.1');
     await once(server, 'listening');
