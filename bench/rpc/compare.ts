@@ -1,5 +1,5 @@
 import { percentile } from '../latency/statistics.ts';
-import { type Load, measure } from './load.ts';
+import type { Load } from './load.ts';
 import type { ContenderName } from './server.ts';
 
 /** Of each figure the median over rounds; of the ratios too, so that what else the machine did meets both sides. */
@@ -10,28 +10,17 @@ export interface Comparison extends Readonly<Record<ContenderName, Load>> {
   readonly toGrpcOurSign: number;
 }
 
-export interface ComparisonOptions {
-  /** Calls of a measurement. */
-  readonly count: number;
-  readonly inFlight: number;
-  readonly rounds: number;
-}
-
-/** Makes one call; the serial is another one each time. */
-export type Call = (serial: string) => Promise<unknown>;
+const NAMES: readonly ContenderName[] = ['ours', 'bare', 'grpc', 'grpc+'];
 
 /** Measures all by turns, round after round, after one that warms up. */
 export async function compare(
-  calls: Readonly<Record<ContenderName, Call>>,
-  { count, inFlight, rounds }: ComparisonOptions,
+  measured: (name: ContenderName, round: number) => Promise<Load>,
+  rounds: number,
 ): Promise<Comparison> {
-  const names = Object.keys(calls) as ContenderName[];
   const loads: Record<ContenderName, Load>[] = [];
   for (let round = 0; round <= rounds; round += 1) {
     const entries: [ContenderName, Load][] = [];
-    for (const name of names) {
-      entries.push([name, await measure(count, inFlight, (index) => calls[name](`${round} ${index}`))]);
-    }
+    for (const name of NAMES) entries.push([name, await measured(name, round)]);
     if (round > 0) loads.push(Object.fromEntries(entries) as Record<ContenderName, Load>);
   }
   const median = (of: (round: Record<ContenderName, Load>) => number): number =>

@@ -29,7 +29,7 @@ export interface Caller {
   close(): Promise<void>;
 }
 
-/** One of those that are compared: its server runs in a process of its own, its caller in the benchmark's. */
+/** One of those that are compared: its server and its caller run in processes of their own. */
 export interface Contender {
   /** Listens on the loopback address; gives the port. */
   serve(keys: Keys, jobs: Jobs): Promise<number>;
