@@ -68,7 +68,7 @@ describe('ingest on Dovecot', () => {
     );
   });
 
-  test('takes a burst of 30 mails, each once and in order', async () => {
+  test('takes a burst of 30 mails, each once and in the order of their UIDs', async () => {
     await using it = await setup();
     it.start();
     await watching(it);
@@ -78,7 +78,20 @@ describe('ingest on Dovecot', () => {
       wanted.map((subject) => mailSource({ subject })),
     );
     await jobs(it, wanted.length);
-    expect(subjects(it)).toEqual(wanted);
+    // Dovecot numbers what is delivered within one moment in an order of its own.
+    const said = await dovecot.doveadm(
+      '-f',
+      'tab',
+      'fetch',
+      '-u',
+      it.user,
+      'hdr.subject',
+      'mailbox',
+      'INBOX',
+    );
+    const byUid = [...said.matchAll(/RAMAIS=\d+/g)].map(([subject]) => subject);
+    expect(byUid.toSorted()).toEqual(wanted.toSorted());
+    expect(subjects(it)).toEqual(byUid);
     await eventually(
       'the flags',
       async () => (await it.flags()).filter((line) => line.includes('$Parelha')).length === 30,
