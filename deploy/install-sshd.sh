@@ -15,7 +15,7 @@ DEFAULT_STATE_DIR=/var/lib/parelha
 JAIL=/var/lib/parelha.jail
 UNIT_DIR=/etc/systemd/system
 SSHD_CONFIG=/etc/ssh/sshd_config.d/parelha.conf
-# As in the line of authorized_keys (node/peer/authorized-keys.ts).
+# As in the line of authorized_keys (node/pairing/authorized-keys.ts).
 REQUESTS=open,close,write,fsync,posix-rename,remove
 # What scp(1) asks for besides: a Python node (PEER_RPC=off) drops its files with that.
 SCP_REQUESTS=realpath,stat,lstat,fstat,setstat,fsetstat

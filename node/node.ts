@@ -21,10 +21,10 @@ import { createIngest } from './ingest/ingest.ts';
 import { runJanitor } from './janitor.ts';
 import { createAnswers } from './mail/answers.ts';
 import { assemblePair, type Pair } from './pair.ts';
-import { createDropDocuments, type DropDocuments } from './peer/drop-document.ts';
-import { createHolds } from './peer/forward-holds.ts';
-import { createForwarder, type Forwarder } from './peer/forwarder.ts';
-import { openSettlements } from './peer/settlements.ts';
+import { createDropDocuments, type DropDocuments } from './forward/drop-document.ts';
+import { createHolds } from './forward/forward-holds.ts';
+import { createForwarder, type Forwarder } from './forward/forwarder.ts';
+import { openSettlements } from './forward/settlements.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
 import { systemRandom } from './platform/random.ts';
@@ -166,7 +166,7 @@ function assembleForwarding(
     clock,
   });
   const document = documents.print;
-  const forwardLog = log.with({ room: 'peer' });
+  const forwardLog = log.with({ room: 'forward' });
   const forwarder = createForwarder({
     ...{ peerId, peer, dropbox, document, spool, audit, clock, random },
     log: forwardLog,
@@ -192,7 +192,7 @@ async function assembleQueue(
   const settlements =
     peer === null
       ? null
-      : await openSettlements({ directory, peer, clock, random, log: base.log.with({ room: 'peer' }) });
+      : await openSettlements({ directory, peer, clock, random, log: base.log.with({ room: 'forward' }) });
   closing.defer(() => settlements?.stop());
   const confirmations = createConfirmations({
     ...shared,

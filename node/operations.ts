@@ -14,7 +14,7 @@ import type {
   NodeStatus,
   RecordingsQuery,
 } from './listeners/control-contract.ts';
-import type { Forwarder } from './peer/forwarder.ts';
+import type { Forwarder } from './forward/forwarder.ts';
 import { AppError } from './platform/errors.ts';
 import type { Spool } from './queue/spool.ts';
 import type { Worker } from './queue/worker.ts';

@@ -11,12 +11,12 @@ import { createLedgerHandlers } from './ingest/replica.ts';
 import { createReplicator, type Replicator } from './ingest/replicator.ts';
 import { createLeadership, type Leadership } from './leadership/leadership.ts';
 import { openRoleStore } from './leadership/role-store.ts';
-import { createAuthorizedKeys } from './peer/authorized-keys.ts';
-import type { Holds } from './peer/forward-holds.ts';
-import type { Forwarder } from './peer/forwarder.ts';
-import { createJobHandlers } from './peer/job-handlers.ts';
-import { createPairing, type Pairing } from './peer/pairing.ts';
-import type { Settlements } from './peer/settlements.ts';
+import { createAuthorizedKeys } from './pairing/authorized-keys.ts';
+import type { Holds } from './forward/forward-holds.ts';
+import type { Forwarder } from './forward/forwarder.ts';
+import { createJobHandlers } from './forward/job-handlers.ts';
+import { createPairing, type Pairing } from './pairing/pairing.ts';
+import type { Settlements } from './forward/settlements.ts';
 import type { Clock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
 import type { Worker } from './queue/worker.ts';
@@ -132,7 +132,7 @@ function assemblePairing({ config, stores, adapters, clock, log }: PairOptions):
     hostName: hostname(),
     audit: stores.audit,
     clock,
-    log: log.with({ room: 'peer' }),
+    log: log.with({ room: 'pairing' }),
   });
 }
 

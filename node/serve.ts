@@ -17,7 +17,7 @@ import { listenPublic } from './listeners/listen-public.ts';
 import { createPublicApp } from './listeners/public.ts';
 import { type OperationsOptions, createOperations, queueStatus } from './operations.ts';
 import { lookAtPeer } from './peer/peer-view.ts';
-import type { Pairing } from './peer/pairing.ts';
+import type { Pairing } from './pairing/pairing.ts';
 import type { Peer } from './peer/peer.ts';
 import type { Clock } from './platform/clock.ts';
 import { AppError } from './platform/errors.ts';

@@ -9,7 +9,7 @@ import { openReplica } from './ingest/replica.ts';
 import type { Clock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
 import { loadSecretKey } from './platform/secret-key.ts';
-import { openKeyring } from './peer/keyring.ts';
+import { openKeyring } from './pairing/keyring.ts';
 import { createSetAside } from './platform/set-aside.ts';
 import { ownDirectory } from './queue/owner.ts';
 import { openSpool } from './queue/spool.ts';
@@ -58,7 +58,7 @@ export async function openStores(config: Config, clock: Clock, log: Log, closing
           nodeId,
           peer,
           clock,
-          log: log.with({ room: 'peer' }),
+          log: log.with({ room: 'pairing' }),
         });
   return { keyring, audit, ledger, replica, known, doubtStore, spool, asideStore, setAside };
 }

@@ -13,6 +13,8 @@ const MAX_SECONDS = 3600;
 const MS_PER_SECOND = 1000;
 /** Beyond it tokens of the peer are refused for their time. */
 const CLOCK_WARNING_MS = 10_000;
+/** Asking takes as long: a difference within it says nothing. */
+const SAME_CLOCK_MS = 50;
 const NONE = '-';
 
 /** `status`: how both nodes are. */
@@ -85,7 +87,7 @@ const FACTS: readonly (readonly [name: string, value: (side: Side) => string])[]
   ['term', ({ term }) => String(term)],
   ['since', ({ since }) => localTime(since)],
   ['up', ({ uptimeSeconds }) => humanDuration(uptimeSeconds)],
-  ['mailbox', ({ mailbox }) => mailbox?.state ?? 'not read by this node'],
+  ['mailbox', ({ mailbox }) => mailbox?.state ?? 'not read'],
   ['last mail', ({ mailbox }) => (mailbox?.lastMailAt == null ? NONE : localTime(mailbox.lastMailAt))],
   ['last error', ({ mailbox }) => mailbox?.lastError ?? NONE],
   ['queue', ({ queue }) => queueText(queue)],
@@ -120,7 +122,8 @@ function peerText(peer: PeerView): string {
     return `${peer.id} does not answer: ${peer.error ?? 'no reason known'}${last}${behind}`;
   }
   const ahead = peer.clockDifferenceMs ?? 0;
-  const clock = `clock ${Math.abs(ahead) / MS_PER_SECOND} s ${ahead < 0 ? 'behind' : 'ahead'}`;
+  const apart = `${Math.abs(ahead) / MS_PER_SECOND} s ${ahead < 0 ? 'behind' : 'ahead'}`;
+  const clock = Math.abs(ahead) < SAME_CLOCK_MS ? 'clock is the same' : `clock ${apart}`;
   return `${peer.id} answers in ${(peer.latencyMs ?? 0).toFixed(1)} ms, its ${clock}${behind}`;
 }
 

@@ -58,8 +58,11 @@ export function createRpcClient(options: RpcClientOptions): Peer {
 function checkPaired(credentials: Credentials, peerId: string): void {
   const paired = credentials.peer()?.peerId;
   if (paired === peerId) return;
-  const state = paired === undefined ? 'is not paired' : `is paired with ${paired}`;
-  throw new AppError('peer.not-paired', `this node ${state}, not with ${peerId}`, { retriable: true });
+  const state =
+    paired === undefined
+      ? `is not paired with ${peerId} yet`
+      : `is paired with ${paired}, and PEER_ID is ${peerId}`;
+  throw new AppError('peer.not-paired', `this node ${state}: node-ctl pair invite`, { retriable: true });
 }
 
 /** Whether a failure says that the two cannot talk, rather than that the peer says no. */

@@ -6,7 +6,7 @@ import { messageOf } from '../../node/platform/errors.ts';
 import { temporaryDirectory } from '../support/process.ts';
 import { needs } from '../support/requirements.ts';
 import { startSshd, type Sshd } from '../support/sshd.ts';
-import { pairUp, type TwoSides, twoSides } from '../unit/peer/pairing-support.ts';
+import { pairUp, type TwoSides, twoSides } from '../unit/pairing/pairing-support.ts';
 
 const { describe, test } = needs('sshd');
 

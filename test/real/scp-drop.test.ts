@@ -2,10 +2,10 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
-import { authorizedKeysLine } from '../../node/peer/authorized-keys.ts';
-import { hostKeysIn } from '../../node/peer/known-hosts.ts';
-import { createScpDrop } from '../../node/peer/scp-drop.ts';
-import { makeSshKey, publicKeyOf } from '../../node/peer/ssh-keys.ts';
+import { authorizedKeysLine } from '../../node/pairing/authorized-keys.ts';
+import { hostKeysIn } from '../../node/pairing/known-hosts.ts';
+import { createScpDrop } from '../../node/forward/scp-drop.ts';
+import { makeSshKey, publicKeyOf } from '../../node/pairing/ssh-keys.ts';
 import { eventually, freePort, temporaryDirectory } from '../support/process.ts';
 import { needs } from '../support/requirements.ts';
 import { type Sshd, startSshd } from '../support/sshd.ts';

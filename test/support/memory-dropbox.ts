@@ -1,4 +1,4 @@
-import type { Dropbox } from '../../node/peer/dropbox.ts';
+import type { Dropbox } from '../../node/forward/dropbox.ts';
 import { AppError } from '../../node/platform/errors.ts';
 
 /** The peer's `pending/` in memory. */

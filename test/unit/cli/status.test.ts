@@ -115,7 +115,7 @@ describe('node-ctl status', () => {
         'term        3                                                 3',
         'since       2025-11-10 12:00:00                               2025-11-10 12:00:01',
         'up          1 d 2 h                                           1 h 1 min',
-        'mailbox     watching                                          not read by this node',
+        'mailbox     watching                                          not read',
         'last mail   2025-11-11 18:01:22                               -',
         'last error  -                                                 -',
         'queue       3 pending, 1 processing, 120 completed, 2 failed  PAUSED; 2 pending, 0 processing, 7 completed, 0 failed',
@@ -162,7 +162,7 @@ describe('node-ctl status', () => {
 
   test('shows warnings, harmless to the terminal', async () => {
     const { out } = await run({ ingest: null, sources: [], warnings: ['disk\u001B[31m nearly full'] }, []);
-    expect(out).toContain('mailbox     not read by this node');
+    expect(out).toContain('mailbox     not read');
     expect(out).toContain('sources     none');
     expect(out).toContain('warning: disk\\u{1b}[31m nearly full');
   });

@@ -10,7 +10,7 @@ import {
 } from 'node:crypto';
 import { calculateJwkThumbprint } from 'jose';
 import { AppError } from '../platform/errors.ts';
-import type { Fingerprint, OwnCredentials } from './credentials.ts';
+import type { Fingerprint, OwnCredentials } from '../peer/credentials.ts';
 
 /** How long a certificate stands: it is pinned, so that its end would only be a trap; keys are changed by rotation. */
 const VALID_YEARS = 20;

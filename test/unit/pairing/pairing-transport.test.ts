@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createAuthorizedKeys } from '../../../node/peer/authorized-keys.ts';
-import { type Keyring, openKeyring } from '../../../node/peer/keyring.ts';
-import { createPairing, type Pairing } from '../../../node/peer/pairing.ts';
-import { parseInvitation } from '../../../node/peer/invitation.ts';
+import { createAuthorizedKeys } from '../../../node/pairing/authorized-keys.ts';
+import { type Keyring, openKeyring } from '../../../node/pairing/keyring.ts';
+import { createPairing, type Pairing } from '../../../node/pairing/pairing.ts';
+import { parseInvitation } from '../../../node/pairing/invitation.ts';
 import type { Peer } from '../../../node/peer/peer.ts';
 import { createRpcClient } from '../../../node/peer/rpc-client.ts';
 import { callJoin } from '../../../node/peer/rpc-join.ts';

@@ -4,7 +4,7 @@ import type { Clock } from '../platform/clock.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import type { Keyring } from './keyring.ts';
-import type { Peer } from './peer.ts';
+import type { Peer } from '../peer/peer.ts';
 import { OLD_ACCEPTED_HOURS } from './trust-store.ts';
 
 /** A rotation that stopped half-way is taken on this often. */

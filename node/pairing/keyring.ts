@@ -5,7 +5,7 @@ import type { Clock } from '../platform/clock.ts';
 import { writeDurable } from '../platform/durable.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
-import type { Credentials, PeerTrust } from './credentials.ts';
+import type { Credentials, PeerTrust } from '../peer/credentials.ts';
 import { openKeyDirectory, readPrivate } from './keyring-files.ts';
 import { type Identities, openIdentities } from './keyring-identities.ts';
 import { makeSshKey, publicKeyOf } from './ssh-keys.ts';

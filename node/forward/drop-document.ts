@@ -8,8 +8,8 @@ import { formatWallTime, wallTimeOf } from '../commands/wall-time.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
 import { digestOf } from '../queue/job-file.ts';
-import { TOKEN_ALGORITHM } from './call-token.ts';
-import type { Credentials } from './credentials.ts';
+import { TOKEN_ALGORITHM } from '../peer/call-token.ts';
+import type { Credentials } from '../peer/credentials.ts';
 
 /** The only command that old documents ask for. */
 const COMMAND = 'RAMAIS';

@@ -1,7 +1,7 @@
 import { chmod, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { authorizedKeysLine, createAuthorizedKeys } from '../../../node/peer/authorized-keys.ts';
+import { authorizedKeysLine, createAuthorizedKeys } from '../../../node/pairing/authorized-keys.ts';
 import { temporaryDirectory } from '../../support/process.ts';
 
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN4aJp7';

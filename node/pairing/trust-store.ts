@@ -8,7 +8,7 @@ import type { Clock } from '../platform/clock.ts';
 import { isMissing, readBounded, removeDurable, writeDurable } from '../platform/durable.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
 import { createKeyedMutex } from '../platform/mutex.ts';
-import type { PeerTrust } from './credentials.ts';
+import type { PeerTrust } from '../peer/credentials.ts';
 import { hostKeysIn, type SshAddress, withHostKeys } from './known-hosts.ts';
 
 const MAX_RECORD_BYTES = 262_144;

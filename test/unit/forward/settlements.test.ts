@@ -1,8 +1,8 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { handedOver } from '../../../node/peer/forward-origin.ts';
-import { openSettlements, type Settlements } from '../../../node/peer/settlements.ts';
+import { handedOver } from '../../../node/forward/forward-origin.ts';
+import { openSettlements, type Settlements } from '../../../node/forward/settlements.ts';
 import { AppError } from '../../../node/platform/errors.ts';
 import { silentLog } from '../../../node/platform/log.ts';
 import type { Job, Outcome } from '../../../protocol/job.ts';

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { readBounded } from '../platform/durable.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
 import type { Client, SFTPWrapper } from 'ssh2';
-import type { PeerTrust } from './credentials.ts';
-import type { SshAddress } from './known-hosts.ts';
+import type { PeerTrust } from '../peer/credentials.ts';
+import type { SshAddress } from '../pairing/known-hosts.ts';
 import { hostKeyAlgorithms, isPinned, knownHostsLine } from './scp-target.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { PeerConfig } from '../../../node/config/build.ts';
-import { createAuthorizedKeys } from '../../../node/peer/authorized-keys.ts';
-import { type Keyring, openKeyring } from '../../../node/peer/keyring.ts';
-import { createPairing, type Pairing } from '../../../node/peer/pairing.ts';
-import type { Join } from '../../../node/peer/pairing-options.ts';
+import { createAuthorizedKeys } from '../../../node/pairing/authorized-keys.ts';
+import { type Keyring, openKeyring } from '../../../node/pairing/keyring.ts';
+import { createPairing, type Pairing } from '../../../node/pairing/pairing.ts';
+import type { Join } from '../../../node/pairing/pairing-options.ts';
 import type { Peer } from '../../../node/peer/peer.ts';
 import { AppError } from '../../../node/platform/errors.ts';
 import { silentLog } from '../../../node/platform/log.ts';

@@ -5,9 +5,9 @@ import type { Clock } from '../platform/clock.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import type { AuthorizedKeys } from './authorized-keys.ts';
-import type { Fingerprint } from './credentials.ts';
+import type { Fingerprint } from '../peer/credentials.ts';
 import type { Keyring } from './keyring.ts';
-import type { Peer } from './peer.ts';
+import type { Peer } from '../peer/peer.ts';
 import { readHostKeys } from './ssh-keys.ts';
 
 /** Calls `pair.join` of a node that shows a certificate with this fingerprint, and of no other. */

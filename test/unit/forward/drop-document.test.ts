@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { readLegacyRequest } from '../../../node/commands/legacy-request.ts';
 import { createRamaisGrammar } from '../../../node/commands/ramais-grammar.ts';
-import { createDropDocuments } from '../../../node/peer/drop-document.ts';
+import { createDropDocuments } from '../../../node/forward/drop-document.ts';
 import { digestOf } from '../../../node/queue/job-file.ts';
 import type { Job } from '../../../protocol/job.ts';
 import { legacyDocumentSchema } from '../../../protocol/legacy.ts';

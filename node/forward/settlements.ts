@@ -17,7 +17,7 @@ import { createKeyedMutex } from '../platform/mutex.ts';
 import { createWake } from '../platform/wake.ts';
 import { backoffMs, PEER_BACKOFF } from '../queue/backoff.ts';
 import { handedOverBy } from './forward-origin.ts';
-import type { Peer } from './peer.ts';
+import type { Peer } from '../peer/peer.ts';
 
 const MAX_RECORD_BYTES = 65_536;
 /** Reports that wait for a peer that is away; past these the oldest go: the peer asks for what it misses. */

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { formatInvitation, parseInvitation } from '../../../node/peer/invitation.ts';
+import { formatInvitation, parseInvitation } from '../../../node/pairing/invitation.ts';
 import type { AppError } from '../../../node/platform/errors.ts';
 import { temporaryDirectory } from '../../support/process.ts';
 import { hears, pairUp, type Side, type TwoSides, twoSides } from './pairing-support.ts';

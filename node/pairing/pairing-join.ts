@@ -1,6 +1,6 @@
 import type { Identity, RpcCall, RpcParams, RpcResult } from '../../protocol/methods.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
-import type { Fingerprint } from './credentials.ts';
+import type { Fingerprint } from '../peer/credentials.ts';
 import { type OpenInvitation, parseInvitation } from './invitation.ts';
 import { fingerprintOf } from './own-certificate.ts';
 import { checkIdentity } from './pairing-identity.ts';

@@ -1,7 +1,7 @@
 import type { RpcCall, RpcParams, RpcResult } from '../../protocol/methods.ts';
 import { AppError } from '../platform/errors.ts';
 import { createKeyedMutex } from '../platform/mutex.ts';
-import type { Fingerprint } from './credentials.ts';
+import type { Fingerprint } from '../peer/credentials.ts';
 import { createOpenInvitation, formatInvitation, listenerUrl } from './invitation.ts';
 import { createJoining, type Joined } from './pairing-join.ts';
 import {

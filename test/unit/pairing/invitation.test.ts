@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formatInvitation, listenerUrl, parseInvitation } from '../../../node/peer/invitation.ts';
+import { formatInvitation, listenerUrl, parseInvitation } from '../../../node/pairing/invitation.ts';
 
 const INVITATION = {
   nodeId: 'audio2',

@@ -5,7 +5,7 @@ import { AppError, codeOf, isRetriable, messageOf } from '../platform/errors.ts'
 import type { Log } from '../platform/log.ts';
 import type { Dropbox } from './dropbox.ts';
 import { type Custody, PEER_AWAY, triesFor } from './forward-plan.ts';
-import type { Peer } from './peer.ts';
+import type { Peer } from '../peer/peer.ts';
 
 /** A call that is not answered by then is repeated: the peer knows a job by its id. */
 const CALL_TIMEOUT_MS = 1_000;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { PeerConfig } from '../config/build.ts';
 import { messageOf } from '../platform/errors.ts';
 import type { AuthorizedKeys, LineState } from './authorized-keys.ts';
-import type { Fingerprint } from './credentials.ts';
+import type { Fingerprint } from '../peer/credentials.ts';
 import type { Keyring } from './keyring.ts';
 import { fingerprintOf } from './own-certificate.ts';
 import { type RotationState, rotationState } from './pairing-rotation.ts';

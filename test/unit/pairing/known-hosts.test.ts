@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { hostKeysIn, knownHostName, withHostKeys } from '../../../node/peer/known-hosts.ts';
+import { hostKeysIn, knownHostName, withHostKeys } from '../../../node/pairing/known-hosts.ts';
 
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN4aJp7';
 const OTHER = 'ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY=';

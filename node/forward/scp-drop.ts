@@ -1,9 +1,9 @@
 import { posix } from 'node:path';
 import { AppError } from '../platform/errors.ts';
 import { createKeyedMutex } from '../platform/mutex.ts';
-import type { Credentials } from './credentials.ts';
+import type { Credentials } from '../peer/credentials.ts';
 import type { Dropbox } from './dropbox.ts';
-import type { SshAddress } from './known-hosts.ts';
+import type { SshAddress } from '../pairing/known-hosts.ts';
 import { type DropSession, openDropSession } from './scp-session.ts';
 import { asDropError } from './scp-target.ts';
 
