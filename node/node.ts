@@ -15,16 +15,12 @@ import { createRegistry } from './commands/registry.ts';
 import type { Config } from './config.ts';
 import { createDeliveryStore } from './delivery/delivery-store.ts';
 import { createAcceptance } from './ingest/acceptance.ts';
-import { createDropAdmission } from './ingest/drop-admission.ts';
 import { createDoubts } from './ingest/doubts.ts';
+import { createDropAdmission } from './ingest/drop-admission.ts';
 import { createIngest } from './ingest/ingest.ts';
 import { runJanitor } from './janitor.ts';
 import { createAnswers } from './mail/answers.ts';
-import { assemblePair, type Pair } from './pair.ts';
-import { createDropDocuments, type DropDocuments } from './forward/drop-document.ts';
-import { createHolds } from './forward/forward-holds.ts';
-import { createForwarder, type Forwarder } from './forward/forwarder.ts';
-import { openSettlements } from './forward/settlements.ts';
+import { assembleForwarding, assemblePair, assembleTaking, type Pair } from './pair.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
 import { systemRandom } from './platform/random.ts';
@@ -148,33 +144,6 @@ function assembleCapabilities(base: Base, stores: Stores, adapters: Adapters) {
   return { registry, grammar, deliveries, ...handingOver };
 }
 
-/** What takes jobs to the peer, and takes them from it. */
-function assembleForwarding(
-  { config, clock, log, random, closing }: Base,
-  { audit, spool, keyring }: Stores,
-  { peer, dropbox }: Adapters,
-): { forwarder: Forwarder | null; documents: DropDocuments | null } {
-  if (config.peer === null || keyring === null || dropbox === null)
-    return { forwarder: null, documents: null };
-  const { timeZone } = config.recordings;
-  const peerId = config.peer.id;
-  const documents = createDropDocuments({
-    nodeId: config.nodeId,
-    peerId,
-    credentials: keyring,
-    timeZone,
-    clock,
-  });
-  const document = documents.print;
-  const forwardLog = log.with({ room: 'forward' });
-  const forwarder = createForwarder({
-    ...{ peerId, peer, dropbox, document, spool, audit, clock, random },
-    log: forwardLog,
-  });
-  closing.defer(() => forwarder.close());
-  return { forwarder, documents };
-}
-
 /** What works the jobs. */
 async function assembleQueue(
   base: Base,
@@ -186,14 +155,7 @@ async function assembleQueue(
   const log = base.log.with({ room: 'queue' });
   const contextOf = createContextFactory(spool, clock, log, observeStep);
   const shared = { command: registry.get, contextOf, clock, log, random };
-  const holds = createHolds(clock);
-  closing.defer(() => holds.close());
-  const directory = join(config.stateDir, 'settlements');
-  const settlements =
-    peer === null
-      ? null
-      : await openSettlements({ directory, peer, clock, random, log: base.log.with({ room: 'forward' }) });
-  closing.defer(() => settlements?.stop());
+  const { holds, settlements } = await assembleTaking(base, peer);
   const confirmations = createConfirmations({
     ...shared,
     openJob: spool.get,

@@ -6,7 +6,7 @@ import type { RamaisGrammar, RamaisParams } from './commands/ramais-grammar.ts';
 import { recordingObject, zipObject } from './delivery/deliver.ts';
 import type { DeliveryStore } from './delivery/delivery-store.ts';
 import type { Publisher } from './delivery/publisher.ts';
-import { idByPrefix } from './listeners/job-prefix.ts';
+import type { Forwarder } from './forward/forwarder.ts';
 import type {
   JobSummary,
   JobView,
@@ -14,7 +14,7 @@ import type {
   NodeStatus,
   RecordingsQuery,
 } from './listeners/control-contract.ts';
-import type { Forwarder } from './forward/forwarder.ts';
+import { idByPrefix } from './listeners/job-prefix.ts';
 import { AppError } from './platform/errors.ts';
 import type { Spool } from './queue/spool.ts';
 import type { Worker } from './queue/worker.ts';

@@ -6,31 +6,37 @@ import type { Adapters, RpcServer, ServeRpc } from './adapters.ts';
 import { noticeJob } from './commands/answer-jobs.ts';
 import type { Registry } from './commands/registry.ts';
 import type { Config } from './config.ts';
+import { createDropDocuments, type DropDocuments } from './forward/drop-document.ts';
+import { createHolds, type Holds } from './forward/forward-holds.ts';
+import { createForwarder, type Forwarder } from './forward/forwarder.ts';
+import { createJobHandlers } from './forward/job-handlers.ts';
+import { openSettlements, type Settlements } from './forward/settlements.ts';
 import type { Ingest } from './ingest/ingest.ts';
 import { createLedgerHandlers } from './ingest/replica.ts';
 import { createReplicator, type Replicator } from './ingest/replicator.ts';
 import { createLeadership, type Leadership } from './leadership/leadership.ts';
 import { openRoleStore } from './leadership/role-store.ts';
 import { createAuthorizedKeys } from './pairing/authorized-keys.ts';
-import type { Holds } from './forward/forward-holds.ts';
-import type { Forwarder } from './forward/forwarder.ts';
-import { createJobHandlers } from './forward/job-handlers.ts';
 import { createPairing, type Pairing } from './pairing/pairing.ts';
-import type { Settlements } from './forward/settlements.ts';
 import type { Clock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
 import type { Worker } from './queue/worker.ts';
 import type { Stores } from './stores.ts';
 
-export interface PairOptions {
+/** What each part of it is made with. */
+interface PartOptions {
   readonly config: Config;
-  readonly stores: Stores;
-  readonly adapters: Adapters;
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;
-  readonly fail: (error: unknown) => void;
+  /** Closes what was opened, in the reverse order. */
   readonly closing: AsyncDisposableStack;
+}
+
+export interface PairOptions extends PartOptions {
+  readonly stores: Stores;
+  readonly adapters: Adapters;
+  readonly fail: (error: unknown) => void;
   readonly registry: Registry;
   readonly whitelist: Whitelist;
   readonly worker: Worker;
@@ -172,4 +178,40 @@ async function listen(
   });
   log.info('the peer is answered', { at: `${listener.host}:${listener.port}` });
   return listener;
+}
+
+/** What takes jobs to the peer, and proves those that it drops here; both null for a node alone. */
+export function assembleForwarding(
+  { config, clock, log, random, closing }: PartOptions,
+  { audit, spool, keyring }: Pick<Stores, 'audit' | 'spool' | 'keyring'>,
+  { peer, dropbox }: Pick<Adapters, 'peer' | 'dropbox'>,
+): { readonly forwarder: Forwarder | null; readonly documents: DropDocuments | null } {
+  if (config.peer === null || keyring === null || dropbox === null) {
+    return { forwarder: null, documents: null };
+  }
+  const { nodeId } = config;
+  const { timeZone } = config.recordings;
+  const peerId = config.peer.id;
+  const documents = createDropDocuments({ nodeId, peerId, credentials: keyring, timeZone, clock });
+  const forwarder = createForwarder({
+    ...{ peerId, peer, dropbox, document: documents.print, spool, audit, clock, random },
+    log: log.with({ room: 'forward' }),
+  });
+  closing.defer(() => forwarder.close());
+  return { forwarder, documents };
+}
+
+/** What is kept of the jobs that the peer hands over; `settlements` null where nobody is told how they ended. */
+export async function assembleTaking(
+  { config, clock, log, random, closing }: PartOptions,
+  peer: Adapters['peer'],
+): Promise<{ readonly holds: Holds; readonly settlements: Settlements | null }> {
+  const holds = createHolds(clock);
+  closing.defer(() => holds.close());
+  if (peer === null) return { holds, settlements: null };
+  const directory = join(config.stateDir, 'settlements');
+  const forwardLog = log.with({ room: 'forward' });
+  const settlements = await openSettlements({ directory, peer, clock, random, log: forwardLog });
+  closing.defer(() => settlements.stop());
+  return { holds, settlements };
 }

@@ -17,7 +17,7 @@ export const ledgerOutcomeSchema = z.enum([
 ]);
 export type LedgerOutcome = z.infer<typeof ledgerOutcomeSchema>;
 
-const instant = z.string().refine((text) => {
+export const instantSchema = z.string().refine((text) => {
   try {
     Temporal.Instant.from(text);
     return true;
@@ -26,7 +26,6 @@ const instant = z.string().refine((text) => {
   }
 }, 'is no instant');
 export const uidSchema = z.int().nonnegative();
-export const instantSchema = instant;
 
 /** One mail, or one job; `uidValidity` and `uid` are null where it did not come from the mailbox. */
 export const ledgerEntrySchema = z.strictObject({
@@ -39,8 +38,8 @@ export const ledgerEntrySchema = z.strictObject({
   uidValidity: z.string().max(20).nullable(),
   uid: uidSchema.nullable(),
   /** When the server took the mail in. */
-  receivedAt: instant.nullable(),
-  at: instant,
+  receivedAt: instantSchema.nullable(),
+  at: instantSchema,
   outcome: ledgerOutcomeSchema,
 });
 export type LedgerEntry = z.infer<typeof ledgerEntrySchema>;

@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import { jobRequestSchema, sha256Schema, sourceNameSchema } from './job.ts';
 
+/** A file that is dropped into `pending/`; old documents have a few hundred bytes. */
+export const MAX_DROP_BYTES = 65_536;
 const MAX_TEXT_LENGTH = 1000;
 const text = z.string().max(MAX_TEXT_LENGTH);
 
@@ -32,7 +34,7 @@ export const droppedPartSchema = z.object({
   request: jobRequestSchema,
   /** Where the recordings are, as the dropping node has resolved it. */
   source: sourceNameSchema,
-  /** JWS by which the dropping node stands for the four above (`node/peer/drop-document.ts`). */
+  /** JWS by which the dropping node stands for the four above (`node/forward/drop-document.ts`). */
   token: z.string().max(4096),
 });
 export type DroppedPart = z.infer<typeof droppedPartSchema>;

@@ -20,10 +20,11 @@ export const RPC_MAX_BODY_BYTES = 1_048_576;
 /** Ledger entries in one call. */
 export const MAX_LEDGER_PAGE = 500;
 
-const MAX_TEXT = 2000;
+/** Of a text that one node tells the other; whoever tells a longer one cuts it. */
+export const MAX_TEXT_LENGTH = 2000;
 /** Far above any real term, and far below where integers end: a node that claims such a one is not believed. */
 const MAX_TERM = 1e12;
-const text = z.string().max(MAX_TEXT);
+const text = z.string().max(MAX_TEXT_LENGTH);
 const instant = z.iso.datetime({ offset: true });
 const count = z.int().nonnegative();
 export const nodeIdSchema = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/);
@@ -31,7 +32,7 @@ export const nodeIdSchema = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/);
 export const termSchema = z.int().min(0).max(MAX_TERM);
 export const handoffIdSchema = z.uuid();
 
-/** Roles as the outside sees them; DESIGN: `leadership/state.ts`. */
+/** Roles as the outside sees them; how they change is in `node/leadership/state.ts`. */
 export const roleSchema = z.enum(['slave', 'candidate', 'master', 'draining', 'fenced']);
 export type Role = z.infer<typeof roleSchema>;
 

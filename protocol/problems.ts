@@ -37,13 +37,16 @@ export const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS;
 
+/** A longer sentence is cut by who sends it. */
+export const MAX_DETAIL_LENGTH = 2000;
+
 /** The body of an error (RFC 9457 section 3.1), with our code. */
 export const problemSchema = z.object({
   type: z.string(),
   title: z.string(),
   status: z.int(),
   /** A sentence about this occurrence. */
-  detail: z.string().max(2000).optional(),
+  detail: z.string().max(MAX_DETAIL_LENGTH).optional(),
   code: z.string().max(100),
 });
 export type ProblemBody = z.infer<typeof problemSchema>;

@@ -26,7 +26,6 @@ const REFUSED = new Set([
   'job.wrong-state',
   'spool.conflict',
   'leadership.refused',
-  'leadership.confirm',
   'leadership.busy',
   'pair.not-configured',
   'pair.bad-line',

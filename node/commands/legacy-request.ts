@@ -3,6 +3,8 @@ import type { Fault, Field } from './command.ts';
 import { writeSubject } from './subject.ts';
 import { plainText } from './subject-text.ts';
 
+/** The only command that old documents ask for. */
+export const LEGACY_COMMAND = 'RAMAIS';
 const MAX_ADDRESS_LENGTH = 320;
 const MAX_SUBJECT_LENGTH = 1000;
 /** One address of plain characters; anything cleverer is not worth the risk in a file that anyone could drop. */

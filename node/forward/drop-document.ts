@@ -1,26 +1,27 @@
 import { CompactSign, errors, jwtVerify } from 'jose';
 import * as z from 'zod';
 import type { Job, JobRequest, SourceName } from '../../protocol/job.ts';
-import { type DroppedPart, droppedPartSchema, type LegacyDocument } from '../../protocol/legacy.ts';
-import { readLegacyRequest } from '../commands/legacy-request.ts';
+import {
+  type DroppedPart,
+  droppedPartSchema,
+  type LegacyDocument,
+  MAX_DROP_BYTES,
+} from '../../protocol/legacy.ts';
+import { LEGACY_COMMAND, readLegacyRequest } from '../commands/legacy-request.ts';
 import { ramaisParamsSchema } from '../commands/ramais-grammar.ts';
 import { formatWallTime, wallTimeOf } from '../commands/wall-time.ts';
+import { TOKEN_ALGORITHM } from '../peer/call-token.ts';
+import type { Credentials } from '../peer/credentials.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
 import { digestOf } from '../queue/job-file.ts';
-import { TOKEN_ALGORITHM } from '../peer/call-token.ts';
-import type { Credentials } from '../peer/credentials.ts';
 
-/** The only command that old documents ask for. */
-const COMMAND = 'RAMAIS';
 /** Media type of the token, so that no other token of the same key passes for one (RFC 8725 section 3.11). */
 const DROP_TOKEN_TYPE = 'parelha-drop+jwt';
 /** A file may lie there for days while a node is down; an older one than this was kept by somebody. */
 const MAX_AGE_DAYS = 60;
 /** Two clocks may be further apart than a call allows: that is when files are dropped. */
 const SKEW_SECONDS = 86_400;
-/** What a node takes, see `queue/drops.ts`. */
-const MAX_DOCUMENT_BYTES = 65_536;
 const REQUIRED_CLAIMS = ['iss', 'aud', 'sub', 'iat', 'digest', 'source'];
 const claimsSchema = z.object({ iat: z.int().nonnegative(), digest: z.string(), source: z.string() });
 
@@ -67,8 +68,8 @@ export function createDropDocuments(options: DropDocumentOptions): DropDocuments
         token: await sign(options, job, clock.now()),
       };
       const document = Buffer.from(`${JSON.stringify({ ...old, parelha }, null, 2)}\n`);
-      if (document.length <= MAX_DOCUMENT_BYTES) return document;
-      throw unfit(`it has ${document.length} bytes, of at most ${MAX_DOCUMENT_BYTES}`);
+      if (document.length <= MAX_DROP_BYTES) return document;
+      throw unfit(`it has ${document.length} bytes, of at most ${MAX_DROP_BYTES}`);
     },
     verify: async (part) => {
       const parsed = droppedPartSchema.safeParse(part);
@@ -87,7 +88,7 @@ export function createDropDocuments(options: DropDocumentOptions): DropDocuments
 function legacyFields({ id, request, source, acceptedAt }: Job, timeZone: string): LegacyDocument {
   const { command, requester } = request;
   const params = ramaisParamsSchema.safeParse(request.params);
-  if (command !== COMMAND || !params.success) throw unfit(`it is no ${COMMAND}`);
+  if (command !== LEGACY_COMMAND || !params.success) throw unfit(`it is no ${LEGACY_COMMAND}`);
   if (requester === null) throw unfit('nobody is to be answered');
   const { extensions, start, end, server } = params.data;
   const received = wallTimeOf(Temporal.Instant.from(acceptedAt), timeZone).replace('T', ' ');

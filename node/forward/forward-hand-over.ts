@@ -1,11 +1,11 @@
 import type { Job } from '../../protocol/job.ts';
 import type { JobReport } from '../../protocol/methods.ts';
+import type { Peer } from '../peer/peer.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, codeOf, isRetriable, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import type { Dropbox } from './dropbox.ts';
 import { type Custody, PEER_AWAY, triesFor } from './forward-plan.ts';
-import type { Peer } from '../peer/peer.ts';
 
 /** A call that is not answered by then is repeated: the peer knows a job by its id. */
 const CALL_TIMEOUT_MS = 1_000;
@@ -39,7 +39,7 @@ export function createHandOver(options: HandOverOptions) {
   ): Promise<JobReport> {
     const { id, digest, request, source, generation } = job;
     const again = generation === 0 ? {} : { generation };
-    if (peer === null) throw new AppError('peer.no-rpc', 'PEER_RPC is off', { retriable: true });
+    if (peer === null) throw noRpc();
     const { report } = await peer.call(
       'job.submit',
       { id, digest, request, source, confirmed, ...again },
@@ -54,7 +54,7 @@ export function createHandOver(options: HandOverOptions) {
     confirmed: boolean,
     signal: AbortSignal,
   ): Promise<JobReport | AppError> {
-    if (peer === null) return new AppError('peer.no-rpc', 'PEER_RPC is off');
+    if (peer === null) return noRpc();
     const { count, totalMs } = triesFor(peer.contact(), clock.now());
     const until = clock.monotonicMs() + totalMs;
     let failure = new AppError(PEER_AWAY, 'it did not answer a moment ago');
@@ -112,4 +112,8 @@ export function createHandOver(options: HandOverOptions) {
       return { way: 'drop', position: null };
     },
   };
+}
+
+function noRpc(): AppError {
+  return new AppError('peer.no-rpc', 'PEER_RPC is off', { retriable: true });
 }

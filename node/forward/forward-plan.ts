@@ -1,8 +1,8 @@
 import type { Job } from '../../protocol/job.ts';
 import type { JobReport } from '../../protocol/methods.ts';
 import type { Ending } from '../commands/command.ts';
-import { backoffMs, PEER_BACKOFF } from '../queue/backoff.ts';
 import type { PeerContact } from '../peer/peer.ts';
+import { backoffMs, PEER_BACKOFF } from '../queue/backoff.ts';
 
 /** Code of a job that the peer could not be given either way: it waits. */
 export const PEER_AWAY = 'peer.away';

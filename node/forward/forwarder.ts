@@ -3,6 +3,7 @@ import type { RpcResult } from '../../protocol/methods.ts';
 import type { Audit } from '../audit.ts';
 import type { Ending, JobContext, Waiting } from '../commands/command.ts';
 import { AppError, codeOf, isRetriable, messageOf } from '../platform/errors.ts';
+import { inTime } from '../platform/in-time.ts';
 import type { Spool } from '../queue/spool.ts';
 import { createHandOver, type HandOverOptions } from './forward-hand-over.ts';
 import { createOutage, hurry } from './forward-outage.ts';
@@ -207,14 +208,10 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       if (known() === null && peer !== null && !isCircuitOpen(peer.contact(), clock.now())) {
         const tried = Promise.withResolvers<void>();
         firstTries.set(id, tried);
-        const waiting = new AbortController();
-        const timeUp = clock.sleep(PLACEMENT_MS, AbortSignal.any([signal, waiting.signal]));
         try {
-          await Promise.race([tried.promise, timeUp]);
+          await inTime(clock, PLACEMENT_MS, tried.promise, signal);
         } finally {
           firstTries.delete(id);
-          waiting.abort();
-          timeUp.catch(() => undefined); // it was not waited for to the end
         }
       }
       return known()?.position ?? null;

@@ -1,9 +1,16 @@
 import type { Job, SourceName } from '../../protocol/job.ts';
-import type { JobReport, RpcCall, RpcHandlers, RpcParams, RpcResult } from '../../protocol/methods.ts';
+import {
+  type JobReport,
+  MAX_TEXT_LENGTH,
+  type RpcCall,
+  type RpcHandlers,
+  type RpcParams,
+  type RpcResult,
+} from '../../protocol/methods.ts';
 import type { Whitelist } from '../access/whitelist.ts';
 import type { Audit } from '../audit.ts';
 import type { Registry } from '../commands/registry.ts';
-import type { Ledger } from '../ingest/ledger.ts';
+import { type Ledger, NOWHERE } from '../ingest/ledger.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import { digestOf } from '../queue/job-file.ts';
 import type { NewJob, Spool } from '../queue/spool.ts';
@@ -11,10 +18,6 @@ import type { Holds } from './forward-holds.ts';
 import { handedOver, handedOverBy } from './forward-origin.ts';
 import type { Forwarder } from './forwarder.ts';
 import type { Settlements } from './settlements.ts';
-
-const NOWHERE = { uidValidity: null, uid: null, receivedAt: null } as const;
-/** Longest text that a report takes, see `jobReportSchema`. */
-const MAX_TEXT = 2_000;
 
 export type JobHandlers = Pick<RpcHandlers, 'job.submit' | 'job.get' | 'job.cancel' | 'job.settled'>;
 
@@ -190,7 +193,8 @@ function reportOf({ spool }: JobHandlersOptions, job: Job): JobReport {
   return {
     ...{ id, digest, state },
     position: isOpen ? spool.positionOf(job) : null,
-    lastError: lastError === null ? null : { ...lastError, message: lastError.message.slice(0, MAX_TEXT) },
+    lastError:
+      lastError === null ? null : { ...lastError, message: lastError.message.slice(0, MAX_TEXT_LENGTH) },
     // Decided and not yet filed: what follows from it may still fail.
     outcome: isOpen ? null : outcome,
   };

@@ -1,17 +1,16 @@
 import { posix } from 'node:path';
+import { MAX_DROP_BYTES } from '../../protocol/legacy.ts';
+import type { SshAddress } from '../pairing/known-hosts.ts';
+import type { Credentials } from '../peer/credentials.ts';
 import { AppError } from '../platform/errors.ts';
 import { createKeyedMutex } from '../platform/mutex.ts';
-import type { Credentials } from '../peer/credentials.ts';
 import type { Dropbox } from './dropbox.ts';
-import type { SshAddress } from '../pairing/known-hosts.ts';
 import { type DropSession, openDropSession } from './scp-session.ts';
 import { asDropError } from './scp-target.ts';
 
 const PUT_TIMEOUT_MS = 15_000;
 /** A burst of jobs goes over one connection; an idle one is not kept. */
 const IDLE_MS = 5_000;
-/** What a node takes, see `queue/drops.ts`. */
-const MAX_BYTES = 65_536;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}$/;
 
 export interface ScpDropOptions extends SshAddress {
@@ -92,8 +91,8 @@ export function createScpDrop(options: ScpDropOptions): Dropbox & { close(): Pro
         if (closed) throw new AppError('drop.unreachable', 'closed', { retriable: true });
         if (!NAME.test(name))
           throw new AppError('drop.rejected', 'not a plain file name', { retriable: true });
-        if (content.length > MAX_BYTES) {
-          throw new AppError('drop.rejected', `more than ${MAX_BYTES} bytes`, { retriable: true });
+        if (content.length > MAX_DROP_BYTES) {
+          throw new AppError('drop.rejected', `more than ${MAX_DROP_BYTES} bytes`, { retriable: true });
         }
         const timeUp = AbortSignal.timeout(PUT_TIMEOUT_MS);
         try {

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import type { Client, SFTPWrapper } from 'ssh2';
+import type { SshAddress } from '../pairing/known-hosts.ts';
+import type { PeerTrust } from '../peer/credentials.ts';
 import { readBounded } from '../platform/durable.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
-import type { Client, SFTPWrapper } from 'ssh2';
-import type { PeerTrust } from '../peer/credentials.ts';
-import type { SshAddress } from '../pairing/known-hosts.ts';
 import { hostKeyAlgorithms, isPinned, knownHostsLine } from './scp-target.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;

@@ -1,5 +1,5 @@
-import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import { knownHostName, type SshAddress } from '../pairing/known-hosts.ts';
+import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 
 /** What ssh2 adds to an error of a connection. */
 interface SshError extends Error {

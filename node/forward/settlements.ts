@@ -2,6 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { type Job, outcomeSchema, sha256Schema } from '../../protocol/job.ts';
+import type { Peer } from '../peer/peer.ts';
 import type { Clock } from '../platform/clock.ts';
 import {
   isMissing,
@@ -17,7 +18,6 @@ import { createKeyedMutex } from '../platform/mutex.ts';
 import { createWake } from '../platform/wake.ts';
 import { backoffMs, PEER_BACKOFF } from '../queue/backoff.ts';
 import { handedOverBy } from './forward-origin.ts';
-import type { Peer } from '../peer/peer.ts';
 
 const MAX_RECORD_BYTES = 65_536;
 /** Reports that wait for a peer that is away; past these the oldest go: the peer asks for what it misses. */

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { MAX_SUBJECT_LENGTH } from '../../protocol/job.ts';
 import type { Access, AccessDecision } from '../access/access.ts';
+import { idOf, type Refusal, refusalJob } from '../commands/answer-jobs.ts';
 import { type IncomingMail, readMessage } from '../mail/message.ts';
 import type { Clock } from '../platform/clock.ts';
 import { codeOf, messageOf } from '../platform/errors.ts';
 import type { SetAside } from '../platform/set-aside.ts';
-import type { NewJob } from '../queue/spool.ts';
 import { digestOf } from '../queue/job-file.ts';
-import { idOf, type Refusal, refusalJob } from '../commands/answer-jobs.ts';
+import type { NewJob } from '../queue/spool.ts';
 import type { Acceptance, Arrival, Grammar, Verdict } from './arrival.ts';
 import { createDesk, type Desk, type DeskOptions } from './desk.ts';
 import type { DoubtStore } from './doubt-store.ts';

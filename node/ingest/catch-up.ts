@@ -1,8 +1,8 @@
 import type { MailboxSession, MailSummary } from '../mail/mailbox.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Intake } from './intake.ts';
-import { earlier } from './ledger-index.ts';
 import type { Known } from './known.ts';
+import { earlier } from './ledger-index.ts';
 import type { Ledger } from './ledger.ts';
 
 /** On the first start older mail was somebody else's business. */

@@ -1,13 +1,13 @@
 import type { Audit } from '../audit.ts';
+import { noticeJob } from '../commands/answer-jobs.ts';
 import { codeOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import type { JobAcceptor, NewJob } from '../queue/spool.ts';
 import type { NoticeKind } from '../replies/views.ts';
-import { noticeJob } from '../commands/answer-jobs.ts';
 import type { Arrival, Verdict } from './arrival.ts';
-import type { LedgerOutcome } from './ledger-lines.ts';
 import type { Known } from './known.ts';
-import type { Ledger } from './ledger.ts';
+import type { LedgerOutcome } from './ledger-lines.ts';
+import { type Ledger, NOWHERE } from './ledger.ts';
 
 /** What is told of a verdict beside it: `digest` goes into the ledger, the rest into the audit log. */
 export interface Facts {
@@ -41,8 +41,6 @@ export interface DeskOptions {
   readonly audit: Audit;
   readonly log: Log;
 }
-
-const NOWHERE = { uidValidity: null, uid: null, receivedAt: null } as const;
 
 export function createDesk({ acceptor, ledger, known, audit, log }: DeskOptions): Desk {
   const answerOnce = async (job: NewJob): Promise<boolean> => {

@@ -11,8 +11,14 @@ import {
 import { instantSchema } from '../../protocol/ledger.ts';
 import type { Audit } from '../audit.ts';
 import type { Clock } from '../platform/clock.ts';
-import { readBounded, removeDurable, TEMPORARY_PREFIX, writeDurable } from '../platform/durable.ts';
-import { codeOf, messageOf } from '../platform/errors.ts';
+import {
+  isMissing,
+  readBounded,
+  removeDurable,
+  TEMPORARY_PREFIX,
+  writeDurable,
+} from '../platform/durable.ts';
+import { messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 
 /** Mails in doubt that are kept; past this the oldest make room. */
@@ -74,7 +80,7 @@ export async function openDoubtStore(options: DoubtStoreOptions): Promise<DoubtS
     try {
       return doubtSchema.parse(JSON.parse((await readBounded(pathOf(id), MAX_BYTES)).toString('utf8')));
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return null;
+      if (isMissing(error)) return null;
       log.error('a mail in doubt cannot be read', { file: pathOf(id), reason: messageOf(error) });
       return null;
     }
@@ -123,7 +129,7 @@ async function load(
 ): Promise<Map<string, number>> {
   const since = new Map<string, number>();
   const names = await readdir(directory).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return [];
+    if (isMissing(error)) return [];
     throw error;
   });
   for (const name of names) {

@@ -5,14 +5,13 @@ import { createKeyedMutex } from '../platform/mutex.ts';
 import type { JobAcceptor, NewJob } from '../queue/spool.ts';
 import type { DoubtStore, StoredDoubt } from './doubt-store.ts';
 import type { Known } from './known.ts';
-import type { Ledger } from './ledger.ts';
+import { type Ledger, NOWHERE } from './ledger.ts';
 
 /** With more mails in doubt than this, the admin is not told of each any more, but once an hour that there are more. */
 const MAX_TOLD = 20;
 const SHOWN_DIGITS = 12;
 const HOUR_DIGITS = '2026-03-02T12'.length;
 const MAX_SHOWN = 5;
-const NOWHERE = { uidValidity: null, uid: null, receivedAt: null } as const;
 
 /** A mail in doubt as an operator sees it. */
 export interface DoubtView {

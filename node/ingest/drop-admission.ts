@@ -6,22 +6,19 @@ import type { Whitelist } from '../access/whitelist.ts';
 import type { Audit } from '../audit.ts';
 import { idOf, noticeJob, refusalJob } from '../commands/answer-jobs.ts';
 import type { Command } from '../commands/command.ts';
-import { type LegacyRequest, readLegacyRequest } from '../commands/legacy-request.ts';
+import { LEGACY_COMMAND, type LegacyRequest, readLegacyRequest } from '../commands/legacy-request.ts';
 import type { Registry } from '../commands/registry.ts';
 import type { DropDocuments, HandedOver } from '../forward/drop-document.ts';
 import { handedOver } from '../forward/forward-origin.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import type { JobAcceptor, NewJob } from '../queue/spool.ts';
 import { saysNoMore } from './drop-coverage.ts';
-import type { Ledger } from './ledger.ts';
+import { type Ledger, NOWHERE } from './ledger.ts';
 
-/** The only command that old documents ask for. */
-const LEGACY_COMMAND = 'RAMAIS';
 /** The status under which an old node leaves a document to be worked. */
 const OPEN_STATUS = 'pending';
 /** The field that the peer adds to the old document. */
 const PEER_FIELD = 'parelha';
-const NOWHERE = { uidValidity: null, uid: null, receivedAt: null } as const;
 
 /** Why a file is moved aside: as the log says it, and as the admin reads it. */
 const REASON = {

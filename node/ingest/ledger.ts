@@ -9,6 +9,8 @@ import type { LedgerEntry, LedgerLine, StreamLine } from './ledger-lines.ts';
 import { createLedgerPlaces } from './ledger-places.ts';
 
 export type NewEntry = Omit<LedgerEntry, 'kind' | 'at' | 'serial'>;
+/** The place of what did not come from the mailbox. */
+export const NOWHERE = { uidValidity: null, uid: null, receivedAt: null } as const;
 
 /**
  * What mails this node dealt with, and how: append-only, fsynced, outliving the spool. It decides, with the copy of the

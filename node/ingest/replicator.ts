@@ -5,12 +5,10 @@ import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { createKeyedMutex } from '../platform/mutex.ts';
 import { createWake } from '../platform/wake.ts';
+import { backoffMs, LEDGER_BACKOFF } from '../queue/backoff.ts';
 import type { LedgerEntry } from './ledger-lines.ts';
 import type { Ledger } from './ledger.ts';
 
-/** Waits while the peer is away: doubling between these, half of each at random. */
-const BASE_MS = 500;
-const CAP_MS = 30_000;
 /** A peer that has lost its copy is found out at the latest after so long without a new entry. */
 const RECHECK_MS = 10 * 60_000;
 /** For one call; a page of entries is a few hundred kilobytes at most. */
@@ -102,7 +100,7 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
-        const waitMs = delayMs(failures, random);
+        const waitMs = backoffMs(failures, LEDGER_BACKOFF, random);
         const facts = {
           peer: peer.id,
           behind: sender.behind(),
@@ -206,11 +204,6 @@ function createSender(ledger: ReplicatorOptions['ledger'], peer: ReplicatorOptio
 
 function isSame(a: Watermark | null, b: Watermark): boolean {
   return a?.uidValidity === b.uidValidity && a.uid === b.uid;
-}
-
-function delayMs(failures: number, random: () => number): number {
-  const full = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(failures - 1, 10));
-  return Math.round(full / 2 + (full / 2) * random());
 }
 
 /** What comes of it, or the signal's reason as soon as it aborts. */

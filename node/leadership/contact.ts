@@ -117,7 +117,7 @@ export function peerAway(draft: Draft, reason: string): void {
 /** MODE=master at its first start has the peer's word: either that is master, or it can give the first term. */
 function firstMeets(draft: Draft, view: LeadershipView, handoffId: string): void {
   const { self } = draft.state;
-  if (view.role === 'master' || view.role === 'draining') {
+  if (isMaster(view)) {
     const { term, nodeId: master } = view;
     note(draft, slaveRecord(draft, { term, master, grant: null, how: 'first', handoffId: null }));
     say(
@@ -142,9 +142,8 @@ function idleMeets(draft: Draft, view: LeadershipView): void {
   const { record, diskUnsure } = draft.state;
   if (record === null || diskUnsure) return mendDisk(draft);
   if (record.role === 'master') return;
-  const isMaster = view.role === 'master' || view.role === 'draining';
   const { grant } = record;
-  if (grant !== null && isMaster && view.term >= grant.term) {
+  if (grant !== null && isMaster(view) && view.term >= grant.term) {
     const { term, nodeId } = view;
     const sentence = `${nodeId} is master of term ${term}`;
     settle(draft, grant.handoffId, { state: 'done', term, sentence });
@@ -152,10 +151,15 @@ function idleMeets(draft: Draft, view: LeadershipView): void {
     draft.state = { ...draft.state, successorSeen: true };
   }
   if (view.term > termOf(draft.state)) {
-    const master = isMaster ? view.nodeId : null;
+    const master = isMaster(view) ? view.nodeId : null;
     note(draft, slaveRecord(draft, { term: view.term, master, grant: null, how: 'seen', handoffId: null }));
     say(draft, 'info', `${view.nodeId} is ${view.role} in term ${view.term}`);
   }
+}
+
+/** Whether the peer has the mastership, also while it gives it away. */
+function isMaster({ role }: LeadershipView): boolean {
+  return role === 'master' || role === 'draining';
 }
 
 /** A write to this node's disk is under way: its end decides first. */
@@ -177,6 +181,5 @@ function outranks(state: State, view: LeadershipView): boolean {
   const { nodeId } = state.self;
   if (view.term !== termOf(state)) return view.term > termOf(state);
   if (state.outranked) return true;
-  const alsoMaster = view.grant === null && (view.role === 'master' || view.role === 'draining');
-  return alsoMaster && sortsFirst(view.nodeId, nodeId);
+  return view.grant === null && isMaster(view) && sortsFirst(view.nodeId, nodeId);
 }

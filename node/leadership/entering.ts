@@ -14,14 +14,13 @@ import {
   stands,
   termOf,
 } from './draft.ts';
-import type { Doing, Event, State } from './events.ts';
+import type { Doing, EventOf, State } from './events.ts';
 import { nextTerm } from './record.ts';
 
 /** The first term of a pair is one of these; at a later one somebody has been master. */
 const FIRST_TERMS = 2;
 
 type Entering = Extract<Doing, { kind: 'entering' }>;
-type Of<T extends Event['type']> = Extract<Event, { type: T }>;
 
 /** Whether the thing under way is this node's own disk at work, or a step of the peer's taking over: it is let end. */
 export function isBound(under: Doing | null): boolean {
@@ -34,7 +33,7 @@ export function isBound(under: Doing | null): boolean {
 }
 
 /** An operator's `promote`. */
-export function promote(draft: Draft, { handoffId, force }: Of<'promote'>): void {
+export function promote(draft: Draft, { handoffId, force }: EventOf<'promote'>): void {
   const { self, doing: under } = draft.state;
   beginHandoff(draft, handoffId, 'promote', `asking ${self.peerId ?? 'nobody'}`);
   const refused = (sentence: string, busy = false): void =>
@@ -161,7 +160,7 @@ export function notEntered(draft: Draft, { record, handoffIds }: Entering, reaso
 }
 
 /** The answer of the peer to a request for the mastership. */
-export function granted(draft: Draft, { handoffId, grant }: Of<'granted'>): void {
+export function granted(draft: Draft, { handoffId, grant }: EventOf<'granted'>): void {
   const under = draft.state.doing;
   const { term } = grant;
   if (isBound(under)) return; // whatever was granted lies at the peer, and is looked for again
@@ -172,7 +171,7 @@ export function granted(draft: Draft, { handoffId, grant }: Of<'granted'>): void
 }
 
 /** A request that the peer refused, or that may not have arrived. */
-export function requestFailed(draft: Draft, event: Of<'call-refused'> | Of<'call-lost'>): void {
+export function requestFailed(draft: Draft, event: EventOf<'call-refused'> | EventOf<'call-lost'>): void {
   const under = draft.state.doing;
   if (under?.kind !== 'taking' || under.handoffId !== event.handoffId) return;
   if (event.type === 'call-lost') {

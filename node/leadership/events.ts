@@ -155,6 +155,8 @@ export type Event =
   /** Which record a restart would find is then unknown. */
   | { readonly type: 'persist-failed'; readonly ticket: Ticket; readonly reason: string };
 
+export type EventOf<T extends Event['type']> = Extract<Event, { type: T }>;
+
 /** What the peer is answered; `grant` null after an offer. */
 export type Answer =
   | { readonly ok: true; readonly grant: Grant | null }

@@ -17,15 +17,14 @@ import {
   termOf,
 } from './draft.ts';
 import { request } from './entering.ts';
-import type { Doing, Event } from './events.ts';
+import type { Doing, EventOf } from './events.ts';
 import { nextTerm, sortsFirst } from './record.ts';
 
 type Giving = Extract<Doing, { kind: 'giving' }>;
 type Leaving = Extract<Doing, { kind: 'leaving' }>;
-type Of<T extends Event['type']> = Extract<Event, { type: T }>;
 
 /** The peer calls `leadership.handoff`. */
-export function asked(draft: Draft, event: Of<'asked'>): void {
+export function asked(draft: Draft, event: EventOf<'asked'>): void {
   const { handoffId, from, term, kind } = event;
   const { self, record, doing: under } = draft.state;
   const earlier = record?.grant ?? null;
@@ -67,7 +66,7 @@ function yields(under: Doing | null, kind: 'take' | 'first', peerSortsFirst: boo
 }
 
 /** Begins to hand over: closes the inbox, sends the ledger's tail, writes the grant down, answers. */
-function give(draft: Draft, { handoffId, from, term }: Of<'asked'>): void {
+function give(draft: Draft, { handoffId, from, term }: EventOf<'asked'>): void {
   const under = draft.state.doing;
   const { nodeId } = draft.state.self;
   if (under?.kind === 'taking') giveUp(draft, `${from} was promoted at the same moment, and comes first`);
@@ -136,7 +135,7 @@ function answerGrant(draft: Draft, grant: Grant): void {
 }
 
 /** `demote` on the peer: this node is to take over, as if it were promoted. */
-function offered(draft: Draft, { handoffId, from, term }: Of<'asked'>): void {
+function offered(draft: Draft, { handoffId, from, term }: EventOf<'asked'>): void {
   const { self, doing: under, handoffs } = draft.state;
   if (under?.kind === 'taking' && under.handoffId === handoffId) return;
   const ended = handoffs.find(({ id, state }) => id === handoffId && state !== 'in-progress');
@@ -155,7 +154,7 @@ function offered(draft: Draft, { handoffId, from, term }: Of<'asked'>): void {
 }
 
 /** An operator's `demote`. */
-export function demote(draft: Draft, { handoffId }: Of<'demote'>): void {
+export function demote(draft: Draft, { handoffId }: EventOf<'demote'>): void {
   const { self, doing: under } = draft.state;
   const role = roleOf(draft.state);
   beginHandoff(draft, handoffId, 'demote', `asking ${self.peerId} to take over`);
@@ -209,7 +208,7 @@ export function notLeft(draft: Draft, { handoffId }: Leaving, reason: string): v
 /** How the peer took an offer. A handoff that is being carried out, or was, is settled by what the peer says next. */
 export function offerEnded(
   draft: Draft,
-  event: Of<'offer-taken'> | Of<'call-refused'> | Of<'call-lost'>,
+  event: EventOf<'offer-taken'> | EventOf<'call-refused'> | EventOf<'call-lost'>,
 ): void {
   const { state } = draft;
   const { handoffId } = event;

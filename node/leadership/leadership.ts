@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { LeadershipView, RpcParams, RpcResult } from '../../protocol/methods.ts';
+import type { RpcParams, RpcResult } from '../../protocol/methods.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
+import { inTime } from '../platform/in-time.ts';
 import { createExecutor } from './executor.ts';
 import type { Answer, Effect, Event, Handoff, State } from './events.ts';
 import { explainState } from './explain.ts';
@@ -19,21 +20,17 @@ export function createLeadership(options: LeadershipOptions): Leadership {
   const startedAt = clock.now().toString({ smallestUnit: 'millisecond' });
   let state: State = initialState(self, store.current(), newId());
   let running = false;
-  const listeners: ((view: LeadershipView) => void)[] = [];
   /** Calls of the peer, and operators, that wait for a handoff. */
   const answers = createWaiting<Answer>();
   const settled = createWaiting<Handoff>();
 
   const dispatch = (event: Event): void => {
-    const before = viewOf(state, startedAt);
     const reduced = reduce(state, event, clock.now().toString({ smallestUnit: 'millisecond' }));
     state = reduced.state;
     for (const effect of reduced.effects) carryOut(effect);
     for (const handoff of state.handoffs) {
       if (handoff.state !== 'in-progress') settled.tell(handoff.id, handoff);
     }
-    const after = viewOf(state, startedAt);
-    if (before.role !== after.role || before.term !== after.term) for (const tell of listeners) tell(after);
   };
   const executor = createExecutor({
     ...options,
@@ -73,14 +70,12 @@ export function createLeadership(options: LeadershipOptions): Leadership {
     const { handoffId } = event;
     const waiting = settled.for(handoffId);
     dispatch(event);
-    const over = new AbortController();
     try {
-      const end = await Promise.race([waiting.promise, clock.sleep(waitMs, over.signal).then(() => null)]);
+      const end = await inTime(clock, waitMs, waiting.promise);
       const handoff = end ?? state.handoffs.find(({ id }) => id === handoffId);
       const { term = null, sentence: message = '', state: kind = 'in-progress' } = handoff ?? {};
       return { kind, handoffId, term, message };
     } finally {
-      over.abort();
       waiting.forget();
     }
   };
@@ -97,17 +92,12 @@ export function createLeadership(options: LeadershipOptions): Leadership {
     }
     const waiting = answers.for(handoffId);
     dispatch({ type: 'asked', kind, handoffId, from, term });
-    const over = new AbortController();
     try {
-      const answer = await Promise.race([
-        waiting.promise,
-        clock.sleep(timing.operatorMs, over.signal).then(() => null),
-      ]);
+      const answer = await inTime(clock, timing.operatorMs, waiting.promise);
       if (answer === null) throw new AppError('leadership.busy', 'it takes longer than it should; ask again');
       if (!answer.ok) throw new AppError(answer.code, answer.message);
       return { grant: answer.grant, leadership: viewOf(state, startedAt) };
     } finally {
-      over.abort();
       waiting.forget();
     }
   };
@@ -144,9 +134,6 @@ export function createLeadership(options: LeadershipOptions): Leadership {
     handlers: {
       'leadership.get': async () => viewOf(state, startedAt),
       'leadership.handoff': (params, { caller }) => handoff(params, caller),
-    },
-    onChange: (listener) => {
-      listeners.push(listener);
     },
   };
 }

@@ -1,15 +1,14 @@
 import type { LeadershipView } from '../../protocol/methods.ts';
+import { CLOCK_SKEW_SECONDS } from '../peer/call-token.ts';
 import type { Peer } from '../peer/peer.ts';
 import type { Clock } from '../platform/clock.ts';
-import { isBound, mayHaveBeenRead } from './entering.ts';
 import { reasonOf } from './calls.ts';
 import { ownNextTerm, roleOf, termOf } from './draft.ts';
+import { isBound, mayHaveBeenRead } from './entering.ts';
 import type { State } from './events.ts';
-import { nextTerm } from './record.ts';
 import type { Plan } from './ports.ts';
+import { nextTerm } from './record.ts';
 
-/** Beyond it calls are refused as too old or too new. */
-const MAX_SKEW_SECONDS = 30;
 const ASK_MS = 3000;
 const MS_PER_SECOND = 1000;
 
@@ -97,9 +96,9 @@ async function look(peer: Peer, clock: Clock): Promise<Seen> {
     const apart = Math.abs(apartMs) / MS_PER_SECOND;
     const obstacles: string[] = [];
     if (view.role === 'draining') obstacles.push(`${peer.id} is handing over already`);
-    if (apart > MAX_SKEW_SECONDS / 2) {
+    if (apart > CLOCK_SKEW_SECONDS / 2) {
       obstacles.push(
-        `the clock of ${peer.id} is ${Math.round(apart)} s away; from ${MAX_SKEW_SECONDS} s on calls are refused`,
+        `the clock of ${peer.id} is ${Math.round(apart)} s away; from ${CLOCK_SKEW_SECONDS} s on calls are refused`,
       );
     }
     return { view, obstacles };

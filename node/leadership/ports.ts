@@ -1,4 +1,5 @@
 import type { LeadershipView, RpcHandlers, Watermark } from '../../protocol/methods.ts';
+import type { AuditEvent } from '../audit.ts';
 import type { Peer } from '../peer/peer.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
@@ -68,7 +69,7 @@ export interface LeadershipOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** Puts a change of role into the audit log. */
-  readonly record: (event: { readonly event: string; readonly [detail: string]: unknown }) => Promise<void>;
+  readonly record: (event: AuditEvent) => Promise<void>;
   /** Tells the admin by mail, once a kind and term. */
   readonly alert: (kind: AlertKind, sentence: string, term: number) => Promise<void>;
   /** UUIDs; random unless said otherwise. */
@@ -123,6 +124,4 @@ export interface Leadership {
   /** The role records kept, the oldest first. */
   history(): readonly RoleRecord[];
   readonly handlers: Pick<RpcHandlers, 'leadership.get' | 'leadership.handoff'>;
-  /** Told of each change of role or term. */
-  onChange(listener: (view: LeadershipView) => void): void;
 }

@@ -43,7 +43,7 @@ export function initialState(self: Self, record: RoleRecord | null, firstId: str
 
 /**
  * What a node does about its role: every event has its place here, and nothing happens but by the effects.
- * What makes it safe (DESIGN 3.4), and where:
+ * What makes it safe (docs/ARCHITECTURE.md, "At most one master per term"), and where:
  * - a mastership that is not forced needs the peer's grant on the peer's disk: `given` answers, after `persisted`;
  * - a node with a grant on its disk is not master, and its inbox was closed before that was written: `closed`;
  * - the inbox opens after the mastership is on disk: `entered`, and the comparison at the end of this function;

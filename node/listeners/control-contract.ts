@@ -1,9 +1,9 @@
 import * as z from 'zod';
+import { doorSchema, laneSchema, outcomeSchema, sourceNameSchema } from '../../protocol/job.ts';
+import { jobStateSchema, peerStatusSchema, roleSchema, termSchema } from '../../protocol/methods.ts';
 import { DOUBT_METHODS } from './control-doubts.ts';
 import { LEADERSHIP_METHODS } from './control-leadership.ts';
 import { PAIRING_METHODS } from './control-pairing.ts';
-import { doorSchema, laneSchema, outcomeSchema, sourceNameSchema } from '../../protocol/job.ts';
-import { peerStatusSchema, roleSchema, termSchema } from '../../protocol/methods.ts';
 
 /** Calls are `POST /control/v1/<method>` with a JSON body, over the control socket. */
 export const CONTROL_PATH = '/control/v1';
@@ -18,7 +18,6 @@ const count = z.int().nonnegative();
 /** An instant as RFC 3339 text. */
 const instant = z.string();
 
-export const jobStateSchema = z.enum(['pending', 'processing', 'completed', 'failed']);
 export type JobState = z.infer<typeof jobStateSchema>;
 
 /** What can be paused: the taking of mails, or the working of jobs (what runs is finished). */

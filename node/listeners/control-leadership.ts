@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { handoffIdSchema, leadershipSchema, nodeIdSchema, termSchema } from '../../protocol/methods.ts';
+import type { AuditEvent } from '../audit.ts';
 import type { ActResult, Leadership, Plan } from '../leadership/leadership.ts';
 import { roleRecordSchema } from '../leadership/record.ts';
 
@@ -78,7 +79,7 @@ export interface LeadershipControlOptions {
   readonly leadership: Leadership;
   readonly peerId: string | null;
   /** Puts what an operator wished into the audit log. */
-  readonly record: (event: { readonly event: string; readonly [detail: string]: unknown }) => Promise<void>;
+  readonly record: (event: AuditEvent) => Promise<void>;
 }
 
 /** What node-ctl can have a node do about its role. */

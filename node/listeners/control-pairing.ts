@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { AppError } from '../platform/errors.ts';
-import type { Pairing, Removed } from '../pairing/pairing.ts';
 import type { Joined } from '../pairing/pairing-join.ts';
 import type { PairStatus } from '../pairing/pairing-status.ts';
+import type { Pairing, Removed } from '../pairing/pairing.ts';
+import { AppError } from '../platform/errors.ts';
 
 const MAX_LINE_LENGTH = 4000;
 const MAX_URL_LENGTH = 500;

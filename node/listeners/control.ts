@@ -30,7 +30,6 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   'job.wrong-state': 409,
   'spool.conflict': 409,
   'leadership.refused': 409,
-  'leadership.confirm': 409,
   'leadership.busy': 503,
   'pair.bad-line': 400,
   'pair.not-configured': 409,

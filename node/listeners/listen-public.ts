@@ -1,8 +1,7 @@
-import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
-import { AppError, messageOf } from '../platform/errors.ts';
+import { type Address, listenOn } from '../platform/listen.ts';
 
 const MAX_CONNECTIONS = 256;
 const MAX_HEADER_BYTES = 8 * 1024;
@@ -25,10 +24,7 @@ export interface PublicListener {
 }
 
 /** Serves the app; port 0 takes any free one. @throws AppError `listen.failed` where the address cannot be had */
-export async function listenPublic(
-  app: Hono,
-  { host, port }: { readonly host: string; readonly port: number },
-): Promise<PublicListener> {
+export async function listenPublic(app: Hono, address: Address): Promise<PublicListener> {
   const server = createAdaptorServer({
     fetch: app.fetch,
     // Response and Request stay those of the runtime for everybody else.
@@ -44,17 +40,8 @@ export async function listenPublic(
   server.maxConnections = MAX_CONNECTIONS;
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
   server.setTimeout(IDLE_TIMEOUT_MS);
-  try {
-    server.listen(port, host);
-    await once(server, 'listening');
-  } catch (error) {
-    throw new AppError('listen.failed', `cannot listen on ${host} port ${port}: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
-  const bound = server.address();
-  const actualPort = bound === null || typeof bound === 'string' ? port : bound.port;
-  return { host, port: actualPort, close: () => close(server) };
+  const bound = await listenOn(server, address);
+  return { ...bound, close: () => close(server) };
 }
 
 async function close(server: Server): Promise<void> {

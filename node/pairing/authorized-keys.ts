@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { isMissing, readBounded, writeDurable } from '../platform/durable.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
 import { createKeyedMutex } from '../platform/mutex.ts';
+import { lineMark } from './known-hosts.ts';
 
 const MAX_FILE_BYTES = 1_048_576;
 
@@ -31,11 +32,6 @@ export interface AuthorizedKeys {
   state(peerId: string, userKey: string, directory: string): Promise<LineState>;
 }
 
-/** The last field, by which the line is known. */
-function mark(peerId: string): string {
-  return ` parelha:${peerId}`;
-}
-
 /**
  * The line: an SFTP server alone, which starts in `directory` and does {@link ALLOWED_REQUESTS}; no shell, no
  * forwarding, no terminal (sshd(8), "AUTHORIZED_KEYS FILE FORMAT"). The requests stand before the directory, so that
@@ -50,7 +46,7 @@ export function authorizedKeysLine(peerId: string, userKey: string, directory: s
   }
   // `%` begins a token of sftp-server(8).
   const command = `internal-sftp -p ${ALLOWED_REQUESTS.join(',')} -d ${directory.replaceAll('%', '%%')}`;
-  return `restrict,command="${command}" ${userKey}${mark(peerId)}`;
+  return `restrict,command="${command}" ${userKey} ${lineMark(peerId)}`;
 }
 
 /** Over `<home>/.ssh/authorized_keys`. */
@@ -93,7 +89,7 @@ export function createAuthorizedKeys(home: string): AuthorizedKeys {
 }
 
 function isOf(line: string, peerId: string): boolean {
-  return !line.trimStart().startsWith('#') && line.trimEnd().endsWith(mark(peerId));
+  return !line.trimStart().startsWith('#') && line.trimEnd().endsWith(` ${lineMark(peerId)}`);
 }
 
 /** The file's bytes one by one, so that what others wrote stays as it is, whatever its encoding; links are followed. */

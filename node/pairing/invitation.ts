@@ -1,8 +1,8 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { nodeIdSchema } from '../../protocol/methods.ts';
+import type { Fingerprint } from '../peer/credentials.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
-import type { Fingerprint } from '../peer/credentials.ts';
 
 const OPEN_MINUTES = 10;
 const MAX_TRIES = 5;

@@ -1,24 +1,21 @@
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import type { Identity } from '../../protocol/methods.ts';
 import type { PeerConfig } from '../config/build.ts';
+import type { Credentials, PeerTrust } from '../peer/credentials.ts';
 import type { Clock } from '../platform/clock.ts';
 import { writeDurable } from '../platform/durable.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
-import type { Credentials, PeerTrust } from '../peer/credentials.ts';
 import { openKeyDirectory, readPrivate } from './keyring-files.ts';
 import { type Identities, openIdentities } from './keyring-identities.ts';
 import { makeSshKey, publicKeyOf } from './ssh-keys.ts';
 import { openTrustStore, type PeerRecord, type TrustStore } from './trust-store.ts';
 
-const SSH_KEY_FILE = 'ssh.key';
-
 export interface KeyringOptions {
   /** CERTS_DIR. */
   readonly directory: string;
   readonly nodeId: string;
-  /** Null for a node alone: it trusts nobody. */
-  readonly peer: PeerConfig | null;
+  readonly peer: PeerConfig;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -51,7 +48,7 @@ export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
   };
   const store = await openTrustStore(directory, clock);
   const record = store.record();
-  if (record !== null && record.id !== peer?.id) {
+  if (record !== null && record.id !== peer.id) {
     log.warn('paired with another node than PEER_ID says: it is not trusted', { paired: record.id });
   }
   const identities = await openIdentities({
@@ -59,18 +56,16 @@ export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
     beforeFirst: (path) => refuseSecondIdentity(record, path),
     onChange: changed,
   });
-  const keyFile = peer?.ssh.keyFile ?? join(directory, SSH_KEY_FILE);
-  const address = peer?.ssh ?? { host: '', port: 0 };
   return {
     ...identities,
-    sshUserKey: await openSshKey(keyFile, directory, nodeId),
+    sshUserKey: await openSshKey(peer.ssh.keyFile, directory, nodeId),
     peer: trustedPeer(peer, store),
     onChange: (listener) => {
       listeners.add(listener);
     },
     record: store.record,
     trust: async (identity, how) => {
-      await store.trust(identity, address, how);
+      await store.trust(identity, peer.ssh, how);
       changed();
     },
     retireOld: async () => {
@@ -79,7 +74,7 @@ export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
       return retired;
     },
     forget: async () => {
-      await store.forget(address);
+      await store.forget(peer.ssh);
       changed();
     },
   };
@@ -99,8 +94,7 @@ function refuseSecondIdentity(record: PeerRecord | null, path: string): void {
  * What counts of what is trusted: the peer of the configuration alone, which may name another user or directory than
  * the peer told. A Python peer, which never pairs, is known by the configuration and known_hosts. Made once a change.
  */
-function trustedPeer(peer: PeerConfig | null, store: TrustStore): () => PeerTrust | null {
-  if (peer === null) return () => null;
+function trustedPeer(peer: PeerConfig, store: TrustStore): () => PeerTrust | null {
   const { ssh } = peer;
   const serve = (of: PeerTrust): PeerTrust => ({
     ...of,

@@ -8,8 +8,11 @@ export interface SshAddress {
 
 const DEFAULT_PORT = 22;
 
-/** Lines that pairing wrote end so: they are replaced and removed as a whole, all others stay as they are. */
-function mark(peerId: string): string {
+/**
+ * The last field of the lines that pairing wrote, here and in authorized_keys: they are replaced and removed as a whole,
+ * all others stay as they are.
+ */
+export function lineMark(peerId: string): string {
   return `parelha:${peerId}`;
 }
 
@@ -54,7 +57,7 @@ export function withHostKeys(
 ): string {
   const kept = text
     .split('\n')
-    .filter((line) => line.trim() !== '' && !line.trimEnd().endsWith(` ${mark(peerId)}`));
-  const added = keys.map((key) => `${knownHostName(address)} ${key} ${mark(peerId)}`);
+    .filter((line) => line.trim() !== '' && !line.trimEnd().endsWith(` ${lineMark(peerId)}`));
+  const added = keys.map((key) => `${knownHostName(address)} ${key} ${lineMark(peerId)}`);
   return [...kept, ...added].map((line) => `${line}\n`).join('');
 }

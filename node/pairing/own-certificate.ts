@@ -1,5 +1,4 @@
 import {
-  createHash,
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
@@ -9,8 +8,9 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import { calculateJwkThumbprint } from 'jose';
-import { AppError } from '../platform/errors.ts';
 import type { Fingerprint, OwnCredentials } from '../peer/credentials.ts';
+import { fingerprintOf } from '../peer/pins.ts';
+import { AppError } from '../platform/errors.ts';
 
 /** How long a certificate stands: it is pinned, so that its end would only be a trap; keys are changed by rotation. */
 const VALID_YEARS = 20;
@@ -33,11 +33,6 @@ export interface TokenJwk {
   readonly crv: 'Ed25519';
   readonly x: string;
   readonly kid: string;
-}
-
-/** SHA-256 of a certificate's DER. @throws where the text is no PEM certificate */
-export function fingerprintOf(certificatePem: string): Fingerprint {
-  return createHash('sha256').update(new X509Certificate(certificatePem).raw).digest('hex');
 }
 
 /** The JWK of an Ed25519 key, of the private one too, with its RFC 7638 thumbprint as `kid`. */
@@ -122,7 +117,7 @@ export async function readIdentity(path: string, text: string): Promise<OwnIdent
       certificate: `${certificate}\n`,
       certificateKey: pemOf(tlsKey),
       tokenKey: { kid: (await tokenJwk(tokenKey)).kid, privateKey: tokenKey },
-      fingerprint: fingerprintOf(certificate),
+      fingerprint: fingerprintOf(parsed),
       madeAt: Temporal.Instant.fromEpochMilliseconds(parsed.validFromDate.getTime()).add({
         hours: VALID_BEFORE_HOURS,
       }),

@@ -1,8 +1,8 @@
 import type { Identity, RpcCall, RpcParams, RpcResult } from '../../protocol/methods.ts';
-import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import type { Fingerprint } from '../peer/credentials.ts';
+import { fingerprintOf } from '../peer/pins.ts';
+import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import { type OpenInvitation, parseInvitation } from './invitation.ts';
-import { fingerprintOf } from './own-certificate.ts';
 import { checkIdentity } from './pairing-identity.ts';
 import { noteFailure, ownIdentity, type PairingOptions, pendingOf, requirePeer } from './pairing-options.ts';
 
@@ -47,7 +47,7 @@ export function createJoining(
     caller: string | null,
     found: { other: Identity | null },
   ): Promise<string | null> {
-    const isPeer = identity.nodeId === options.peer?.id;
+    const isPeer = identity.nodeId === options.peer.id;
     const renews = caller !== null && secret === null;
     if (renews && (!isPeer || caller !== identity.nodeId || keyring.record()?.id !== caller)) {
       return 'a renewal that is not the peer’s';

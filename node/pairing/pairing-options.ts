@@ -1,13 +1,13 @@
 import type { Identity, RpcParams, RpcResult } from '../../protocol/methods.ts';
 import type { Audit } from '../audit.ts';
 import type { PeerConfig } from '../config/build.ts';
+import type { Fingerprint } from '../peer/credentials.ts';
+import type { Peer } from '../peer/peer.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import type { AuthorizedKeys } from './authorized-keys.ts';
-import type { Fingerprint } from '../peer/credentials.ts';
 import type { Keyring } from './keyring.ts';
-import type { Peer } from '../peer/peer.ts';
 import { readHostKeys } from './ssh-keys.ts';
 
 /** Calls `pair.join` of a node that shows a certificate with this fingerprint, and of no other. */
@@ -19,8 +19,7 @@ export type Join = (
 
 export interface PairingOptions {
   readonly nodeId: string;
-  /** Null for a node alone. */
-  readonly peer: PeerConfig | null;
+  readonly peer: PeerConfig;
   readonly keyring: Keyring;
   /** The authenticated channel to the peer; null where there is none. */
   readonly rpc: Pick<Peer, 'call'> | null;
@@ -42,10 +41,6 @@ export type RpcPeer = PeerConfig & { readonly rpc: NonNullable<PeerConfig['rpc']
 
 /** @throws AppError `pair.not-configured` */
 export function requirePeer({ peer }: PairingOptions): RpcPeer {
-  if (peer === null) {
-    const what = 'PEER_ID is not set: name the other node in the configuration first';
-    throw new AppError('pair.not-configured', what);
-  }
   if (peer.rpc === null) {
     const what =
       'PEER_RPC is off: such a peer is not paired with; put its host keys into known_hosts in CERTS_DIR';

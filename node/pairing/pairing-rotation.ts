@@ -1,10 +1,10 @@
 import type { Identity } from '../../protocol/methods.ts';
 import type { Audit } from '../audit.ts';
+import type { Peer } from '../peer/peer.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import type { Keyring } from './keyring.ts';
-import type { Peer } from '../peer/peer.ts';
 import { OLD_ACCEPTED_HOURS } from './trust-store.ts';
 
 /** A rotation that stopped half-way is taken on this often. */

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { PeerConfig } from '../config/build.ts';
+import type { Fingerprint } from '../peer/credentials.ts';
+import { fingerprintOf } from '../peer/pins.ts';
 import { messageOf } from '../platform/errors.ts';
 import type { AuthorizedKeys, LineState } from './authorized-keys.ts';
-import type { Fingerprint } from '../peer/credentials.ts';
 import type { Keyring } from './keyring.ts';
-import { fingerprintOf } from './own-certificate.ts';
 import { type RotationState, rotationState } from './pairing-rotation.ts';
 
 /** What this node shows, whom it trusts, and what is under way. */
@@ -17,8 +17,8 @@ export interface PairStatus {
     /** As `ssh-keygen -l` shows it. */
     readonly sshUserKey: string;
   };
-  /** PEER_ID; null for a node alone. */
-  readonly configuredPeer: string | null;
+  /** PEER_ID. */
+  readonly configuredPeer: string;
   /** Whom it trusts; null where it is not paired. Trusted only where it is the configured peer. */
   readonly paired: {
     readonly peerId: string;
@@ -40,7 +40,7 @@ export interface PairStatus {
 
 export interface PairStatusOptions {
   readonly nodeId: string;
-  readonly peer: PeerConfig | null;
+  readonly peer: PeerConfig;
   readonly keyring: Keyring;
   readonly authorizedKeys: AuthorizedKeys;
   readonly pendingDir: string;
@@ -53,8 +53,8 @@ export async function pairStatus(options: PairStatusOptions): Promise<PairStatus
   const own = keyring.own();
   const record = keyring.record();
   const problems: string[] = [];
-  if (record !== null && record.id !== peer?.id) {
-    problems.push(`paired with ${record.id}, but PEER_ID is ${peer?.id ?? 'not set'}: nobody is trusted`);
+  if (record !== null && record.id !== peer.id) {
+    problems.push(`paired with ${record.id}, but PEER_ID is ${peer.id}: nobody is trusted`);
   }
   const authorizedKeys = await lineOf(options, problems);
   const rotation = rotationState(keyring);
@@ -71,7 +71,7 @@ export async function pairStatus(options: PairStatusOptions): Promise<PairStatus
       tokenKey: own.tokenKey.kid,
       sshUserKey: sshFingerprint(keyring.sshUserKey),
     },
-    configuredPeer: peer?.id ?? null,
+    configuredPeer: peer.id,
     paired:
       record === null
         ? null

@@ -1,7 +1,7 @@
 import type { RpcCall, RpcParams, RpcResult } from '../../protocol/methods.ts';
+import type { Fingerprint } from '../peer/credentials.ts';
 import { AppError } from '../platform/errors.ts';
 import { createKeyedMutex } from '../platform/mutex.ts';
-import type { Fingerprint } from '../peer/credentials.ts';
 import { createOpenInvitation, formatInvitation, listenerUrl } from './invitation.ts';
 import { createJoining, type Joined } from './pairing-join.ts';
 import {
@@ -72,8 +72,8 @@ export function createPairing(options: PairingOptions): Pairing {
     const known = keyring.record()?.id ?? null;
     invitation.close();
     const notes: string[] = [];
-    for (const id of new Set([known, options.peer?.id])) {
-      if (id != null) notes.push(...(await noteFailure(log, () => options.authorizedKeys.remove(id))));
+    for (const id of new Set([known, options.peer.id])) {
+      if (id !== null) notes.push(...(await noteFailure(log, () => options.authorizedKeys.remove(id))));
     }
     await rotation.giveUp();
     await keyring.forget();

@@ -4,11 +4,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { type Identity, identitySchema, nodeIdSchema } from '../../protocol/methods.ts';
+import type { PeerTrust } from '../peer/credentials.ts';
 import type { Clock } from '../platform/clock.ts';
 import { isMissing, readBounded, removeDurable, writeDurable } from '../platform/durable.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
 import { createKeyedMutex } from '../platform/mutex.ts';
-import type { PeerTrust } from '../peer/credentials.ts';
 import { hostKeysIn, type SshAddress, withHostKeys } from './known-hosts.ts';
 
 const MAX_RECORD_BYTES = 262_144;

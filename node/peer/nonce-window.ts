@@ -21,14 +21,14 @@ export interface NonceWindows {
   use(nonce: string, counter: number): NonceVerdict;
 }
 
-export function createNonceWindows(random: (bytes: number) => Buffer = randomBytes): NonceWindows {
+export function createNonceWindows(): NonceWindows {
   /** In the order of their last use. */
   const windows = new Map<string, Window>();
   let offered: string | null = null;
 
   return {
     offer: () => {
-      offered ??= random(NONCE_BYTES).toString('base64url');
+      offered ??= randomBytes(NONCE_BYTES).toString('base64url');
       return offered;
     },
     use: (nonce, counter) => {

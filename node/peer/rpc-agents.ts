@@ -1,7 +1,7 @@
 import { Agent, type Dispatcher } from 'undici';
 import type { Credentials, PeerTrust } from './credentials.ts';
+import { pinsOf } from './pins.ts';
 import { createPinnedConnector } from './rpc-connect.ts';
-import { pinsOf } from './rpc-pin.ts';
 
 /** Calls in flight beyond these wait for one to end; each has its own, so that a slow one holds no other up. */
 const MAX_CONNECTIONS = 32;

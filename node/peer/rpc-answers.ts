@@ -2,6 +2,7 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import {
   isProblemCode,
+  MAX_DETAIL_LENGTH,
   PROBLEM_TYPE,
   type ProblemBody,
   type ProblemCode,
@@ -13,7 +14,6 @@ export type RpcContext = Context<{ Bindings: HttpBindings }>;
 
 /** In an answer that refuses a token for its nonce: the one to use (as DPoP-Nonce, RFC 9449 section 8). */
 export const NONCE_HEADER = 'parelha-nonce';
-const MAX_DETAIL_LENGTH = 2000;
 
 /** An error as it goes over the wire (RFC 9457). */
 export function problem(code: ProblemCode, detail?: string, headers: Record<string, string> = {}): Response {

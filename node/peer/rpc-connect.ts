@@ -2,7 +2,7 @@ import { connect, createSecureContext, type TLSSocket } from 'node:tls';
 import type { buildConnector } from 'undici';
 import { AppError, messageOf } from '../platform/errors.ts';
 import type { Fingerprint, OwnCredentials } from './credentials.ts';
-import { fingerprintOf } from './rpc-pin.ts';
+import { fingerprintOf } from './pins.ts';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 const KEEP_ALIVE_PROBE_MS = 10_000;

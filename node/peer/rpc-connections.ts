@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Log } from '../platform/log.ts';
 import type { Credentials, Fingerprint } from './credentials.ts';
-import { fingerprintOf, pinsOf } from './rpc-pin.ts';
+import { fingerprintOf, pinsOf } from './pins.ts';
 
 /** Of the peer; its client keeps far fewer. */
 const MAX_PEER_CONNECTIONS = 128;

@@ -12,9 +12,6 @@ export interface JoinOptions {
   /** Of the inviter's certificate, as the invitation tells it. */
   readonly fingerprint: Fingerprint;
   readonly params: RpcParams<'pair.join'>;
-  /** For the whole call; 5,000 unless said otherwise. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
 }
 
 /**
@@ -22,11 +19,10 @@ export interface JoinOptions {
  * @throws AppError `peer.wrong-certificate`, `peer.unreachable`, `peer.timeout`, `peer.bad-answer`, or the code of the
  * inviter's answer: `pair.refused`, `rpc.unauthenticated` where no invitation is open
  */
-export async function callJoin(options: JoinOptions): Promise<RpcResult<'pair.join'>> {
-  const { url, fingerprint, params } = options;
+export async function callJoin({ url, fingerprint, params }: JoinOptions): Promise<RpcResult<'pair.join'>> {
   const connect = createPinnedConnector({ pins: new Set([fingerprint]), own: null });
   const client = new Client(url, { connect, headersTimeout: 0, bodyTimeout: 0 });
-  using deadline = createDeadline('pair.join', options);
+  using deadline = createDeadline('pair.join', {});
   try {
     const body = Buffer.from(JSON.stringify(params));
     const posting = { origin: url, method: 'pair.join', body, token: null };

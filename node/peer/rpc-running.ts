@@ -1,6 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Clock } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
+import { inTime } from '../platform/in-time.ts';
 
 /** Calls worked at a time. */
 const MAX_RUNNING = 256;
@@ -37,9 +38,7 @@ export function createRunningCalls(clock: Clock): RunningCalls {
     stop: async (graceMs) => {
       stopping = true;
       if (running.size === 0) return;
-      const over = new AbortController();
-      await Promise.race([idle.promise, clock.sleep(graceMs, over.signal).catch(() => undefined)]);
-      over.abort();
+      await inTime(clock, graceMs, idle.promise);
       for (const controller of running) controller.abort(new AppError('rpc.unavailable', 'the node stops'));
     },
   };

@@ -1,12 +1,12 @@
 import { constants } from 'node:crypto';
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
 import { getRequestListener } from '@hono/node-server';
 import type { RpcHandlers } from '../../protocol/methods.ts';
 import type { Clock } from '../platform/clock.ts';
-import { AppError, messageOf } from '../platform/errors.ts';
+import { messageOf } from '../platform/errors.ts';
+import { listenOn } from '../platform/listen.ts';
 import type { Log } from '../platform/log.ts';
 import type { Credentials } from './credentials.ts';
 import { createNonceWindows } from './nonce-window.ts';
@@ -14,7 +14,7 @@ import { createBucket, type Rate } from './rpc-bucket.ts';
 import { answerOpen, type CallsOptions, createCallsApp } from './rpc-calls.ts';
 import { type Connections, watchConnections } from './rpc-connections.ts';
 import { createOpenApp, refuse } from './rpc-open.ts';
-import { createRunningCalls } from './rpc-running.ts';
+import { createRunningCalls, type RunningCalls } from './rpc-running.ts';
 
 const MAX_HEADER_BYTES = 8 * 1024;
 const HANDSHAKE_TIMEOUT_MS = 4_000;
@@ -99,18 +99,10 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     server.setSecureContext(contextOptions(credentials));
     connections.dropUntrusted();
   });
-  try {
-    server.listen(port, host);
-    await once(server, 'listening');
-  } catch (error) {
-    const reason = messageOf(error);
-    throw new AppError('listen.failed', `cannot listen on ${host} port ${port}: ${reason}`, { cause: error });
-  }
+  const bound = await listenOn(server, { host, port });
   server.on('error', (error) => log.error('the RPC listener failed', { reason: messageOf(error) }));
-  const bound = server.address();
   return {
-    host,
-    port: bound === null || typeof bound === 'string' ? port : bound.port,
+    ...bound,
     close: async () => {
       closed = true;
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -139,7 +131,7 @@ function listenFor(
   server: Server,
   connections: Connections,
   options: RpcServerOptions,
-  running: CallsOptions['running'],
+  running: RunningCalls,
 ): void {
   const { clock } = options;
   const rates = { ...RATES, ...options.rates };

@@ -15,6 +15,11 @@ export const systemClock: Clock = {
   now: () => Temporal.Now.instant(),
   monotonicMs: () => performance.now(),
   sleep: async (ms, signal) => {
-    await sleepFor(ms, undefined, signal === undefined ? {} : { signal });
+    try {
+      await sleepFor(ms, undefined, signal === undefined ? {} : { signal });
+    } catch (error) {
+      signal?.throwIfAborted(); // its reason, instead of the AbortError that Node makes around it
+      throw error;
+    }
   },
 };

@@ -9,6 +9,8 @@ interface Backoff {
 export const MAIL_BACKOFF: Backoff = { baseMs: 5_000, factor: 2 };
 /** What waits for the other node of the pair: its restart takes seconds, and whoever asked is waiting. */
 export const PEER_BACKOFF: Backoff = { baseMs: 2_000, factor: 2, maxMs: 60_000 };
+/** The ledger of a peer that is away: nobody waits, and a handoff needs it level soon. */
+export const LEDGER_BACKOFF: Backoff = { baseMs: 500, factor: 2, maxMs: 30_000 };
 /** What failed by itself: a disk, a bucket or a network gets some minutes before MAX_RETRIES is used up. */
 export const WORK_BACKOFF: Backoff = { baseMs: 20_000, factor: 6 };
 

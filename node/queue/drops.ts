@@ -1,14 +1,13 @@
 import { type FSWatcher, type Stats, watch } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MAX_DROP_BYTES } from '../../protocol/legacy.ts';
 import type { Clock } from '../platform/clock.ts';
 import { isMissing, readBounded, removeDurable, TEMPORARY_PREFIX } from '../platform/durable.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { createWake } from '../platform/wake.ts';
 
-/** Old documents have a few hundred bytes. */
-const DROP_MAX_BYTES = 65_536;
 /** A file that cannot be read as JSON and has not changed for so long is not going to be finished. */
 const HALF_WRITTEN_MS = 15_000;
 /** Names with a dot in front are somebody's temporary files, and what may not be read may be mended, for so long. */
@@ -109,11 +108,11 @@ export function createDrops(options: DropOptions) {
     };
     if (!about.isFile()) return refuse('not a regular file');
     if (name.startsWith('.')) return refuse('a temporary file that nobody finished');
-    if (about.size > DROP_MAX_BYTES) return refuse(`larger than ${DROP_MAX_BYTES} bytes`);
+    if (about.size > MAX_DROP_BYTES) return refuse(`larger than ${MAX_DROP_BYTES} bytes`);
 
     let content: Buffer;
     try {
-      content = await readBounded(path, DROP_MAX_BYTES);
+      content = await readBounded(path, MAX_DROP_BYTES);
     } catch (error) {
       if (codeOf(error) !== 'EACCES' || ageMs < ABANDONED_MS) throw error;
       return refuse('it may not be read (EACCES)');

@@ -259,14 +259,6 @@ test('a role that cannot be written is told, and nobody is master by it', async 
   expect(roles()).toEqual(['slave 1', 'master 1']);
 });
 
-test('listeners hear of each change of role', async () => {
-  const [audio] = await pair();
-  const heard: string[] = [];
-  audio.leadership.onChange(({ role, term }) => heard.push(`${role} ${term}`));
-  await audio.leadership.promote(PLAIN);
-  expect(heard).toEqual(['candidate 1', 'master 2']);
-});
-
 test('a damaged record is not guessed about', async () => {
   await writeFile(join(directory.path, 'audio.json'), '{"version":1,');
   await expect(world.start('audio', 'slave')).rejects.toMatchObject({

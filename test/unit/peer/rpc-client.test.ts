@@ -11,7 +11,7 @@ import { type Clock, systemClock } from '../../../node/platform/clock.ts';
 import type { Peer } from '../../../node/peer/peer.ts';
 import { createRpcClient } from '../../../node/peer/rpc-client.ts';
 import { callJoin } from '../../../node/peer/rpc-join.ts';
-import { fingerprintOf } from '../../../node/peer/rpc-pin.ts';
+import { fingerprintOf } from '../../../node/peer/pins.ts';
 import {
   makeMember,
   makePair,

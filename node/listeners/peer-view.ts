@@ -1,8 +1,8 @@
 import type { PeerStatus } from '../../protocol/methods.ts';
-import type { PeerView } from '../listeners/control-contract.ts';
+import type { Peer } from '../peer/peer.ts';
 import type { Clock } from '../platform/clock.ts';
 import { codeOf, messageOf } from '../platform/errors.ts';
-import type { Peer } from './peer.ts';
+import type { PeerView } from './control-contract.ts';
 
 /** Somebody waits at a terminal. */
 const ASK_TIMEOUT_MS = 2_000;

@@ -1,9 +1,10 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import type { Fingerprint, PeerTrust } from './credentials.ts';
 
-/** SHA-256 of a certificate's DER. */
-export function fingerprintOf(certificate: X509Certificate): Fingerprint {
-  return createHash('sha256').update(certificate.raw).digest('hex');
+/** SHA-256 of a certificate's DER. @throws where a text is no PEM certificate */
+export function fingerprintOf(certificate: X509Certificate | string): Fingerprint {
+  const { raw } = typeof certificate === 'string' ? new X509Certificate(certificate) : certificate;
+  return createHash('sha256').update(raw).digest('hex');
 }
 
 /**
@@ -11,5 +12,5 @@ export function fingerprintOf(certificate: X509Certificate): Fingerprint {
  * count, as with an SSH host key: the two were told each other's when they were paired, and `pair remove` ends it.
  */
 export function pinsOf(trust: PeerTrust | null): ReadonlySet<Fingerprint> {
-  return new Set(trust?.certificates.map((pem) => fingerprintOf(new X509Certificate(pem))));
+  return new Set(trust?.certificates.map(fingerprintOf));
 }
