@@ -163,6 +163,11 @@ async function listen(
     handlers: {
       ...createLedgerHandlers(replica),
       ...leadership.handlers,
+      'leadership.get': (params, call) => {
+        // It asks every few seconds: after an outage, this is the first that is heard of it.
+        settlements.hurry();
+        return leadership.handlers['leadership.get'](params, call);
+      },
       ...createJobHandlers({
         ...{ registry, whitelist, sources: adapters.sources, spool, ledger, audit, holds, settlements },
         cancel: worker.cancel,

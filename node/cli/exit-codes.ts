@@ -27,15 +27,13 @@ const REFUSED = new Set([
   'spool.conflict',
   'leadership.refused',
   'leadership.busy',
-  'pair.not-configured',
-  'pair.bad-line',
-  'pair.wrong-node',
-  'pair.refused',
-  'pair.not-paired',
-  'pair.peer-away',
 ]);
+/** Pairing that did not come about; this one has begun and goes on. */
+const UNFINISHED = 'pair.unfinished';
 
 /** The exit code for an error. */
 export function exitCodeOf(error: unknown): number {
-  return REFUSED.has(codeOf(error)) ? EXIT.refused : EXIT.failed;
+  const code = codeOf(error);
+  const isRefused = REFUSED.has(code) || (code.startsWith('pair.') && code !== UNFINISHED);
+  return isRefused ? EXIT.refused : EXIT.failed;
 }

@@ -159,7 +159,9 @@ export async function openSettlements(options: SettlementOptions) {
     /** How many reports the peer has not acknowledged. */
     count: (): number => waiting.size,
     /** Has what waits tried at once: the peer is known to answer again. */
-    hurry: (): void => wake.wake(),
+    hurry: (): void => {
+      if (waiting.size > 0) wake.wake();
+    },
     start: (): void => {
       loop = run();
     },

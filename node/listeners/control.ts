@@ -21,7 +21,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 2000;
 const PROBE_TIMEOUT_MS = 2000;
 
-/** What each code is in HTTP; any other is a fault of ours. */
+/** What each code is in HTTP; of the others those of {@link ROOM_STATUS}, and else a fault of ours. */
 const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   'request.invalid': 400,
   'control.unknown-method': 404,
@@ -32,21 +32,21 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   'leadership.refused': 409,
   'leadership.busy': 503,
   'pair.bad-line': 400,
-  'pair.not-configured': 409,
-  'pair.wrong-node': 409,
-  'pair.refused': 409,
-  'pair.not-paired': 409,
   'pair.peer-away': 503,
   'pair.unfinished': 503,
-  'peer.unreachable': 503,
-  'peer.timeout': 503,
-  'peer.not-paired': 409,
   'control.too-large': 413,
   'spool.unwritable': 503,
   'recordings.too-many': 422,
   'recordings.not-served': 422,
   'recordings.unavailable': 503,
 };
+
+/** What the codes of a room are as a rule: what an operator is to mend, and what the other node did not do. */
+const ROOM_STATUS: Readonly<Record<string, ContentfulStatusCode>> = { pair: 409, peer: 503 };
+
+function statusOf(code: string): ContentfulStatusCode {
+  return STATUS[code] ?? ROOM_STATUS[code.split('.')[0] ?? ''] ?? 500;
+}
 
 export interface ControlOptions {
   /** At most 107 bytes (unix(7)); a few less for the name it is bound under first. */
@@ -164,7 +164,7 @@ function controlApp(control: NodeControl, log: Log): Hono {
   app.notFound(unknownMethod);
   app.onError((error, c) => {
     const known = error instanceof AppError;
-    const status = (known ? STATUS[error.code] : undefined) ?? 500;
+    const status = known ? statusOf(error.code) : 500;
     if (status === 500) log.error('a control call failed', { code: codeOf(error), reason: messageOf(error) });
     const body = { code: codeOf(error), message: known ? error.message : messageOf(error) };
     return c.json(body, status, { 'content-type': 'application/problem+json' });
