@@ -121,7 +121,7 @@ function pausable({ ingest, leadership }: ServeOptions): OperationsOptions['inge
     if (leadership.master()) return ingest;
     throw new AppError(
       'job.wrong-state',
-      'this node is not master and reads no mailbox: pause it at its peer',
+      'this node is not master and reads no mailbox: ask its peer’s node-ctl',
     );
   };
   return { pause: () => own().pause(), resume: () => own().resume() };

@@ -7,8 +7,10 @@ export type AskLine = (question: string) => Promise<string>;
 export async function askOnTerminal(question: string): Promise<string> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
-    return await Promise.race([terminal.question(question), closed]);
+    const closed = new Promise<null>((resolve) => terminal.once('close', () => resolve(null)));
+    const line = await Promise.race([terminal.question(question), closed]);
+    if (line === null) process.stderr.write('\n'); // what is said next stands on a line of its own
+    return line ?? '';
   } finally {
     terminal.close();
   }

@@ -3,8 +3,12 @@ import type { ControlMethod, ControlParams, ControlResult } from '../listeners/c
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 
 const CONNECT_TIMEOUT_MS = 5000;
+/** A daemon that does not answer by then hangs; what takes longer than this tells how far it is, or is asked about. */
+const ANSWER_TIMEOUT_MS = 30_000;
+/** Somebody looks at how it is, and that it hangs is what they are to see. */
+const STATUS_TIMEOUT_MS = 10_000;
 /** A search may have to walk a large tree before its first byte. */
-const ANSWER_TIMEOUT_MS = 600_000;
+const SEARCH_TIMEOUT_MS = 600_000;
 const MAX_ANSWER_BYTES = 33_554_432;
 
 /** A connection to the daemon; made at the first call. */
@@ -25,8 +29,6 @@ export async function connectControl(socketPath: string): Promise<ControlClient>
   ]);
   const client: Client = new HttpClient('http://node', {
     connect: { socketPath, timeout: CONNECT_TIMEOUT_MS },
-    headersTimeout: ANSWER_TIMEOUT_MS,
-    bodyTimeout: ANSWER_TIMEOUT_MS,
   });
   return {
     call: async (method, params) => {
@@ -38,6 +40,8 @@ export async function connectControl(socketPath: string): Promise<ControlClient>
           method: 'POST',
           headers: { 'content-type': 'application/json' },
           body: JSON.stringify(params),
+          headersTimeout: timeoutMsOf(method),
+          bodyTimeout: timeoutMsOf(method),
         });
         status = answer.statusCode;
         body = JSON.parse(await readBody(answer));
@@ -55,6 +59,11 @@ export async function connectControl(socketPath: string): Promise<ControlClient>
     },
     close: () => client.close(),
   };
+}
+
+function timeoutMsOf(method: ControlMethod): number {
+  if (method === 'search') return SEARCH_TIMEOUT_MS;
+  return method === 'status' ? STATUS_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
 }
 
 async function readBody(answer: Dispatcher.ResponseData): Promise<string> {
@@ -103,6 +112,14 @@ function connectionError(error: unknown, socketPath: string): AppError {
       return new AppError(
         'control.denied',
         `no access to ${socketPath}\nRun node-ctl as root or as the daemon’s user (sudo node-ctl …).`,
+        options,
+      );
+    case 'UND_ERR_HEADERS_TIMEOUT':
+    case 'UND_ERR_BODY_TIMEOUT':
+      return new AppError(
+        'control.unreachable',
+        `the daemon at ${socketPath} does not answer: it hangs, or this machine does\n` +
+          'journalctl -u parelha tells what it did last; systemctl restart parelha ends it, and nothing is lost.',
         options,
       );
     default:

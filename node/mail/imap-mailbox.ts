@@ -143,7 +143,9 @@ function createSession(
       // A server may err on the size: ask for one byte more than is wanted, and no more than that.
       const query: FetchQueryObject = { uid: true, source: { start: 0, maxLength: maxBytes + 1 } };
       for (const { uid, source } of await fetchAll(sequenceSet(small), query)) {
-        if (source !== undefined) found.set(uid, contentOf(uid, source, maxBytes));
+        // Some servers give the first of several mails alone and call the others empty: these were not given out.
+        if (source === undefined || (source.length === 0 && sizes.get(uid) !== 0)) continue;
+        found.set(uid, contentOf(uid, source, maxBytes));
       }
     }
     if (large.length > 0) {

@@ -69,8 +69,26 @@ export function mailboxContract(
       expect(large).toMatchObject({ uid: uids[1], truncated: true });
       expect(large?.raw.toString()).toContain('Subject: large');
       expect(large?.raw.toString()).not.toContain('xxx');
-      expect((await session.read(uids, LIMIT)).map((mail) => mail.truncated)).toEqual([false, false]);
+      for (const uid of uids)
+        expect((await session.read([uid], LIMIT))[0]).toMatchObject({ uid, truncated: false });
       expect((await session.listAfter(0, 10)).map((mail) => mail.seen)).toEqual([false, false]);
+      await session.close();
+    });
+
+    test('gives each mail that it reads with others its own content, and each that is left out when it is read alone', async () => {
+      await using it = await make();
+      const subjects = ['one', 'two', 'three'];
+      for (const subject of subjects) await it.deliver(mailSource({ subject }));
+      const session = await it.mailbox.open(signal);
+      const uids = (await session.listAfter(0, 10)).map((mail) => mail.uid);
+      const together = await session.read(uids, LIMIT);
+      const read: string[] = [];
+      for (const uid of uids) {
+        const given =
+          together.find((content) => content.uid === uid) ?? (await session.read([uid], LIMIT))[0];
+        read.push(/^Subject: (.*)$/m.exec(given?.raw.toString() ?? '')?.[1]?.trim() ?? '');
+      }
+      expect(read.toSorted()).toEqual(subjects.toSorted());
       await session.close();
     });
 
