@@ -65,8 +65,14 @@ export async function privateHost(): Promise<PrivateHost> {
     mode: 0o755,
   });
   const enter = (command: string, args: readonly string[], env: NodeJS.ProcessEnv): Child => {
-    const namespace = `--mount=/proc/${holder.process.pid}/ns/mnt`;
-    return startChild('nsenter', [namespace, '--wd=/', '--', command, ...args], {
+    const holderPath = `/proc/${holder.process.pid}`;
+    // The root too: entering the mounts alone leads out of a chroot, where these tests may run.
+    const namespace = [
+      `--mount=${holderPath}/ns/mnt`,
+      `--root=${holderPath}/root`,
+      `--wd=${holderPath}/root`,
+    ];
+    return startChild('nsenter', [...namespace, '--', command, ...args], {
       env: { ...env, PATH: SEARCHED },
     });
   };

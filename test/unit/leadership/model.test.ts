@@ -165,8 +165,8 @@ describe('the same schedules, without any force, find out a reducer', () => {
       const next = reduce(state, { type: 'inbox-closed', ticket }, at);
       return { state: next.state, effects: [...effects, ...next.effects] };
     };
-    // The word that the inbox did not close in time may come first, in the middle of the write.
-    expect(found(hasty)).toMatch(/two open inboxes|two writes at once/);
+    // The word that the inbox did not close in time may come first, in the middle of the write, and what follows is open.
+    expect(found(hasty)).toMatch(/two open inboxes|two writes at once|[02] masters/);
   });
 
   test('that takes a grant which came too late', () => {
