@@ -14,7 +14,7 @@ import type {
   NodeStatus,
   RecordingsQuery,
 } from './listeners/control-contract.ts';
-import { idByPrefix } from './listeners/job-prefix.ts';
+import { idByPrefix } from './queue/id-prefix.ts';
 import { AppError } from './platform/errors.ts';
 import type { Spool } from './queue/spool.ts';
 import type { Worker } from './queue/worker.ts';

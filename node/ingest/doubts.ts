@@ -2,6 +2,7 @@ import type { Audit } from '../audit.ts';
 import { noticeJob } from '../commands/answer-jobs.ts';
 import { AppError } from '../platform/errors.ts';
 import { createKeyedMutex } from '../platform/mutex.ts';
+import { idByPrefix, notFound } from '../queue/id-prefix.ts';
 import type { JobAcceptor, NewJob } from '../queue/spool.ts';
 import type { DoubtStore, StoredDoubt } from './doubt-store.ts';
 import type { Known } from './known.ts';
@@ -10,8 +11,8 @@ import { type Ledger, NOWHERE } from './ledger.ts';
 /** With more mails in doubt than this, the admin is not told of each any more, but once an hour that there are more. */
 const MAX_TOLD = 20;
 const SHOWN_DIGITS = 12;
+const DOUBT = { one: 'mail in doubt', many: 'mails in doubt', hint: ': see node-ctl doubt list' };
 const HOUR_DIGITS = '2026-03-02T12'.length;
-const MAX_SHOWN = 5;
 
 /** A mail in doubt as an operator sees it. */
 export interface DoubtView {
@@ -88,10 +89,10 @@ export function createDoubts({ store, acceptor, ledger, known, audit }: DoubtsOp
       return doubts.filter((doubt) => doubt !== null).map(viewOf);
     },
     resolve: async (prefix, how) => {
-      const id = idByPrefix(store.ids(), prefix);
+      const id = idByPrefix(store.ids(), prefix, DOUBT);
       return inTurn(id, async () => {
         const doubt = await store.read(id);
-        if (doubt === null) throw notFound(prefix);
+        if (doubt === null) throw notFound(prefix, DOUBT);
         return { id, message: await (how === 'take' ? take(doubt) : dismiss(doubt)) };
       });
     },
@@ -123,22 +124,4 @@ export function doubtNotice(
 
 function viewOf({ at, receivedAt, from, subject, job }: StoredDoubt): DoubtView {
   return { id: job.id, at, receivedAt, from, subject, command: job.request.command };
-}
-
-function idByPrefix(ids: readonly string[], prefix: string): string {
-  const matches = ids.filter((id) => id.startsWith(prefix));
-  const [only] = matches;
-  if (only === undefined) throw notFound(prefix);
-  if (matches.length === 1) return only;
-  const shown = matches
-    .slice(0, MAX_SHOWN)
-    .map((id) => id.slice(0, Math.max(SHOWN_DIGITS, prefix.length + 4)));
-  throw new AppError(
-    'job.ambiguous',
-    `${matches.length} mails in doubt begin with ${prefix}: ${shown.join(', ')}`,
-  );
-}
-
-function notFound(prefix: string): AppError {
-  return new AppError('job.not-found', `no mail in doubt begins with ${prefix}: see node-ctl doubt list`);
 }

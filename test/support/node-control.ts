@@ -5,7 +5,7 @@ import type {
   NodeStatus,
   SearchResult,
 } from '../../node/listeners/control-contract.ts';
-import { idByPrefix } from '../../node/listeners/job-prefix.ts';
+import { idByPrefix } from '../../node/queue/id-prefix.ts';
 import { AppError } from '../../node/platform/errors.ts';
 
 /** A job id that begins with `prefix`. */

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type ControlListener, openControlSocket } from '../../../node/listeners/control.ts';
 import type { NodeControl } from '../../../node/listeners/control-contract.ts';
-import { idByPrefix } from '../../../node/listeners/job-prefix.ts';
+import { idByPrefix } from '../../../node/queue/id-prefix.ts';
 import { systemClock } from '../../../node/platform/clock.ts';
 import { AppError } from '../../../node/platform/errors.ts';
 import { silentLog } from '../../../node/platform/log.ts';
