@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
-import { buildConfig, type Config, type Referenced } from './config/build.ts';
+import { buildConfig, type Referenced } from './config/build.ts';
+import type { Config } from './config/shape.ts';
 import { readTextFile, type ReadTextFile, type TextFile, whyUnreadable } from './config/file.ts';
 import type { KeyName, Values } from './config/keys.ts';
 import { describe, describeWarning, type Problem, type Reading, readKeys } from './config/reading.ts';
@@ -7,7 +8,7 @@ import { brokenRules, doubtfulRules, whyTooOpen } from './config/rules.ts';
 import { AppError } from './platform/errors.ts';
 import { parseInventory } from './servers/inventory.ts';
 
-export type { Config } from './config/build.ts';
+export type { Config } from './config/shape.ts';
 
 export interface LoadOptions {
   readonly file: string;

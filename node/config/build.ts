@@ -1,136 +1,13 @@
 import { dirname, join, resolve } from 'node:path';
-import type { SourceName } from '../../protocol/job.ts';
 import { controlSocketPath } from './file.ts';
 import type { Values } from './keys.ts';
 import { imapServerBeside } from './rules.ts';
-import type { ListenAddress, NamedAddress, SentMailbox } from './values.ts';
+import type { BucketSourceConfig, Config, PeerConfig, PublishConfig, S3Config } from './shape.ts';
+import type { S3Account } from '../bucket/client.ts';
 import { AppError } from '../platform/errors.ts';
-import type { LogLevel } from '../platform/log.ts';
 import type { Server } from '../servers/inventory.ts';
 
 const MS_PER_MINUTE = 60_000;
-
-type Tls = 'tls' | 'starttls' | 'none';
-
-interface Credentials {
-  readonly user: string;
-  readonly password: string;
-}
-
-export interface S3Config {
-  readonly bucket: string;
-  /** Null: AWS. */
-  readonly endpoint: string | null;
-  readonly region: string;
-  /** Null: the SDK's default chain (environment, profile, instance role). */
-  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | null;
-  /** Before the keys of what is published, without slashes at the ends. */
-  readonly publishPrefix: string;
-}
-
-interface PublishCommon {
-  /** How long a link opens, in hours. */
-  readonly linkHours: number;
-}
-
-/** The other node of the pair. */
-export interface PeerConfig {
-  readonly id: string;
-  /** Null where PEER_RPC is off: the peer is a Python node, or its RPC is not to be used. */
-  readonly rpc: { readonly url: string; readonly listen: ListenAddress } | null;
-  /** Where files are dropped for it. `user` and `queueDir` null: as pairing exchanged them. */
-  readonly ssh: {
-    readonly host: string;
-    readonly port: number;
-    readonly user: string | null;
-    readonly keyFile: string;
-    readonly queueDir: string | null;
-  };
-}
-
-export type PublishConfig = PublishCommon &
-  (
-    | {
-        readonly kind: 'web';
-        readonly webListen: ListenAddress;
-        /** What links begin with, without a slash at the end. */
-        readonly publicUrl: string;
-        readonly s3: S3Config | null;
-      }
-    | {
-        readonly kind: 's3';
-        readonly webListen: ListenAddress | null;
-        readonly publicUrl: string | null;
-        readonly s3: S3Config;
-      }
-  );
-
-/** What a node is told, checked, by room. Holds passwords: it is never logged as a whole. */
-export interface Config {
-  readonly nodeId: string;
-  /** The first role; the role record decides afterwards. */
-  readonly mode: 'master' | 'slave';
-  /** What this node can search; may be empty. */
-  readonly sources: readonly SourceName[];
-  /** Where a request is searched that names neither a source nor a server that has one. */
-  readonly audiosFrom: SourceName;
-  /** Absolute, as all paths here. */
-  readonly stateDir: string;
-  readonly queueDir: string;
-  readonly controlSocket: string;
-  readonly logLevel: LogLevel;
-  /** Completed and failed jobs are kept this long, in days. */
-  readonly spoolDays: number;
-  readonly mail: {
-    readonly host: string;
-    readonly port: number;
-    readonly tls: Tls;
-    /** Certificates to trust in place of the system's, as PEM text. */
-    readonly ca: string | null;
-    readonly auth: Credentials;
-    readonly mailbox: string;
-    readonly sentMailbox: SentMailbox;
-    /** A larger mail is answered, not read. */
-    readonly maxBytes: number;
-  };
-  readonly smtp: {
-    readonly host: string;
-    readonly port: number;
-    readonly tls: Tls;
-    readonly ca: string | null;
-    /** Null: without authentication. */
-    readonly auth: Credentials | null;
-    readonly from: NamedAddress;
-  };
-  readonly access: {
-    /** Addresses and `@domain`s in lower case. */
-    readonly whitelist: readonly string[];
-    readonly adminEmail: string;
-    readonly tokenFile: string | null;
-    readonly requireToken: boolean;
-  };
-  readonly limits: {
-    readonly maxExtensions: number;
-    readonly maxDays: number;
-    readonly processingTimeoutMs: number;
-    /** Attempts in all, the first included (MAX_RETRIES, as the old system counted). */
-    readonly maxAttempts: number;
-  };
-  readonly recordings: {
-    readonly dir: string | null;
-    readonly timeZone: string;
-    readonly order: 'origin-dest' | 'dest-origin';
-  };
-  /** Null for a node alone. */
-  readonly peer: PeerConfig | null;
-  /** Keys and certificates of this node, and what it trusts. */
-  readonly certsDir: string;
-  /** Public keys of this host's sshd, as `ssh_host_*_key.pub`; told to the peer when they pair. */
-  readonly sshHostKeysDir: string;
-  readonly publish: PublishConfig;
-  readonly s3: S3Config | null;
-  readonly servers: readonly Server[];
-}
 
 /** Files that keys name, with what the node needs of them. */
 export interface Referenced {
@@ -168,11 +45,16 @@ export function buildConfig(values: Values, file: string, referenced: Referenced
       maxDays: values.MAX_DAYS_RANGE,
       processingTimeoutMs: values.PROCESSING_TIMEOUT * MS_PER_MINUTE,
       maxAttempts: values.MAX_RETRIES,
+      maxResultBytes: values.MAX_RESULT_BYTES,
+      maxResultFiles: values.MAX_RESULT_FILES,
     },
+    archiveLevel: values.ARCHIVE_LEVEL,
     recordings: {
       dir: values.RECORDINGS_DIR === null ? null : absolute(values.RECORDINGS_DIR),
       timeZone: values.RECORDINGS_TZ,
       order: values.RECORDINGS_ORDER,
+      index: values.RECORDINGS_INDEX,
+      bucket: buildBucketSource(values),
     },
     peer: buildPeer(values, absolute(values.PEER_SSH_KEY ?? join(certsDir, 'ssh.key'))),
     certsDir,
@@ -213,16 +95,28 @@ function buildSmtp(values: Values, ca: string | null): Config['smtp'] {
   };
 }
 
-function buildS3(values: Values): S3Config | null {
-  if (values.S3_BUCKET === null) return null;
+function buildAccount(values: Values): S3Account {
   const accessKeyId = values.S3_ACCESS_KEY_ID;
   const secretAccessKey = values.S3_SECRET_ACCESS_KEY;
   return {
-    bucket: values.S3_BUCKET,
     endpoint: values.S3_ENDPOINT,
     region: values.S3_REGION,
     credentials: accessKeyId === null || secretAccessKey === null ? null : { accessKeyId, secretAccessKey },
-    publishPrefix: values.S3_PUBLISH_PREFIX,
+  };
+}
+
+function buildS3(values: Values): S3Config | null {
+  if (values.S3_BUCKET === null) return null;
+  return { ...buildAccount(values), bucket: values.S3_BUCKET, publishPrefix: values.S3_PUBLISH_PREFIX };
+}
+
+function buildBucketSource(values: Values): BucketSourceConfig | null {
+  if (!values.SOURCES.includes('s3')) return null;
+  return {
+    ...buildAccount(values),
+    bucket: values.S3_RECORDINGS_BUCKET ?? present(values.S3_BUCKET),
+    prefix: values.S3_RECORDINGS_PREFIX ?? '',
+    layout: values.S3_RECORDINGS_LAYOUT,
   };
 }
 

@@ -102,12 +102,20 @@ export const KEYS = {
   MAX_RETRIES: defaulted(value.wholeNumber(1, 100), '3'),
   SPOOL_DAYS: defaulted(value.wholeNumber(1, 3660), '30'),
 
+  MAX_RESULT_BYTES: defaulted(value.wholeNumber(1_000_000, 100_000_000_000), '2147483648'),
+  MAX_RESULT_FILES: defaulted(value.wholeNumber(1, 50_000), '5000'),
+  ARCHIVE_LEVEL: defaulted(value.wholeNumber(0, 9), '0'),
+
   // Recordings
   SOURCES: defaulted(value.sources, 'audio', 'audio,s3'),
   AUDIOS_FROM: optional(value.word('audio', 's3'), 'audio'),
   RECORDINGS_DIR: optional(value.path, '/var/spool/asterisk/monitor'),
+  RECORDINGS_INDEX: defaulted(value.yesOrNo, 'on'),
   RECORDINGS_TZ: defaulted(value.timeZone, 'America/Sao_Paulo'),
   RECORDINGS_ORDER: defaulted(value.word('origin-dest', 'dest-origin'), 'origin-dest'),
+  S3_RECORDINGS_BUCKET: optional(value.bucket, 'gravacoes-antigas-example'),
+  S3_RECORDINGS_PREFIX: optional(value.bucketPrefix, 'monitor'),
+  S3_RECORDINGS_LAYOUT: defaulted(value.bucketLayout, 'flat', '{yyyy}/{mm}/{dd}/'),
   SERVERS_FILE: optional(value.path, '/etc/parelha/servers.json'),
 
   // Delivery

@@ -1,5 +1,6 @@
 import { controlSocketPath, MAX_SOCKET_PATH_BYTES, type TextFile } from './file.ts';
 import type { KeyName, PartialValues } from './keys.ts';
+import { fixedDirectories } from '../recordings/bucket-layout.ts';
 import { isAddress, isLoopback } from './values.ts';
 
 /** What must hold between keys. A value that is wrong in itself is undefined here and breaks no rule. */
@@ -11,6 +12,21 @@ interface Rule {
 
 const servesBucket = (values: PartialValues): boolean => values.SOURCES?.includes('s3') ?? false;
 
+/** Whether recordings are looked for where results are put; below a common directory they may lie side by side. */
+function searchesResults({
+  S3_BUCKET,
+  S3_RECORDINGS_BUCKET,
+  S3_RECORDINGS_PREFIX,
+  S3_RECORDINGS_LAYOUT,
+  S3_PUBLISH_PREFIX,
+}: PartialValues): boolean {
+  if (S3_BUCKET == null || S3_PUBLISH_PREFIX === undefined) return false;
+  if ((S3_RECORDINGS_BUCKET ?? S3_BUCKET) !== S3_BUCKET) return false;
+  const fixed = S3_RECORDINGS_LAYOUT === undefined ? [] : fixedDirectories(S3_RECORDINGS_LAYOUT);
+  const place = [S3_RECORDINGS_PREFIX ?? '', ...fixed].filter((part) => part !== '').join('/');
+  return `${place}/`.startsWith(`${S3_PUBLISH_PREFIX}/`);
+}
+
 /** Breaking one of these is an error. */
 const RULES: readonly Rule[] = [
   {
@@ -20,8 +36,19 @@ const RULES: readonly Rule[] = [
   },
   {
     key: 'S3_BUCKET',
-    broken: (values) => values.S3_BUCKET === null && (servesBucket(values) || values.PUBLISH === 's3'),
-    what: 'is required because SOURCES has s3 or PUBLISH is s3',
+    broken: (values) => values.S3_BUCKET === null && values.PUBLISH === 's3',
+    what: 'is required because PUBLISH is s3',
+  },
+  {
+    key: 'S3_RECORDINGS_BUCKET',
+    broken: (values) =>
+      values.S3_RECORDINGS_BUCKET === null && values.S3_BUCKET === null && servesBucket(values),
+    what: 'is required because SOURCES has s3 and no S3_BUCKET is set in which they could lie too',
+  },
+  {
+    key: 'S3_RECORDINGS_PREFIX',
+    broken: (values) => servesBucket(values) && searchesResults(values),
+    what: 'with S3_RECORDINGS_LAYOUT lies in S3_PUBLISH_PREFIX of the same bucket, where only results lie: it is never searched',
   },
   {
     key: 'S3_SECRET_ACCESS_KEY',

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import * as z from 'zod';
+import { type BucketLayout, parseLayout } from '../recordings/bucket-layout.ts';
 
 const MAX_HOST_LENGTH = 253;
 const MAX_LIST_ENTRIES = 10_000;
@@ -178,6 +179,24 @@ export const keyPrefix = reads('must be made of A-Z, a-z, 0-9, ., _, - and / bet
   const segments = trimmed.split('/');
   const fine = segments.every((segment) => /^[A-Za-z0-9._-]{1,100}$/.test(segment) && !/^\.+$/.test(segment));
   return fine && trimmed.length <= 300 ? trimmed : undefined;
+});
+
+/**
+ * Directories of a bucket that others have named, without the slash at their end; may hold what {@link keyPrefix} does not
+ * let us write. A key is at most 1,024 bytes long (S3 user guide, "Naming objects").
+ */
+export const bucketPrefix = reads(
+  'must be at most 500 printable characters, and not begin with / (a key has none before its first directory)',
+  (value) =>
+    /^(?!\/)[\p{L}\p{M}\p{N}\p{P}\p{S} ]{1,500}$/u.test(value) ? value.replace(/\/$/, '') : undefined,
+);
+
+/** `flat`, or directories that tell the day. */
+export const bucketLayout: z.ZodType<BucketLayout, string> = z.string().transform((value, context) => {
+  const parsed = parseLayout(value);
+  if (parsed.ok) return parsed.layout;
+  context.addIssue(parsed.fault);
+  return z.NEVER;
 });
 
 /** Where mails that were sent are filed: found by its special use, nowhere, or a name. */

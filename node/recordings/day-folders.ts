@@ -13,6 +13,11 @@ export interface DayRange {
 /** What the names on the way down have said of the date so far: nothing, `YYYY`, or `YYYY-MM`. */
 export type DatePath = string;
 
+/** A day and its neighbours. */
+export function around(day: string): DayRange {
+  return { first: shift(day, -SLACK_DAYS), last: shift(day, SLACK_DAYS) };
+}
+
 /** The days that can hold what a query asks for. */
 export function dayRangeOf(query: Pick<RecordingQuery, 'start' | 'end'>): DayRange {
   return { first: shift(query.start, -SLACK_DAYS), last: shift(query.end, SLACK_DAYS) };
@@ -42,31 +47,41 @@ function isMonth(name: string): boolean {
 }
 
 /**
- * Whether to enter a directory, and the date path below it. `path` is the parent's. Layouts with a date are
- * `YYYY/MM/DD`, `YYYY-MM-DD` and `YYYYMMDD`, below anything; every other directory is entered.
+ * What a directory's name tells of the date of what lies in it, as far as that is known (`YYYY`, `YYYY-MM` or
+ * `YYYY-MM-DD`; null where it tells nothing), and the date path below it. `path` is the parent's. Layouts with a
+ * date are `YYYY/MM/DD`, `YYYY-MM-DD` and `YYYYMMDD`, below anything.
  * A `YYYY` is judged by the caller, who can look into it: here it is an ordinary name unless `isYear`.
  */
+export function dateOf(
+  name: string,
+  path: DatePath,
+  isYear: boolean,
+): { readonly date: string | null; readonly path: DatePath } {
+  const whole = /^(\d{4})-?(\d{2})-?(\d{2})$/.exec(name);
+  if (whole !== null && isDate(Number(whole[1]), Number(whole[2]), Number(whole[3]))) {
+    return { date: `${whole[1]}-${whole[2]}-${whole[3]}`, path: '' };
+  }
+  if (isYear) return { date: name, path: name };
+  if (path.length === 4 && isMonth(name)) return { date: `${path}-${name}`, path: `${path}-${name}` };
+  if (path.length === 7 && /^(?:0[1-9]|[12]\d|3[01])$/.test(name)) {
+    return { date: `${path}-${name}`, path: '' };
+  }
+  return { date: null, path: '' };
+}
+
+/** Whether what is known of a date lets it lie in the range; nothing known is anything. Compares as text. */
+export function canHold(date: string | null, range: DayRange): boolean {
+  if (date === null) return true;
+  return date >= range.first.slice(0, date.length) && date <= range.last.slice(0, date.length);
+}
+
+/** Whether to enter a directory, and the date path below it; as {@link dateOf}. */
 export function enter(
   name: string,
   path: DatePath,
   isYear: boolean,
   range: DayRange,
 ): { readonly entered: boolean; readonly path: DatePath } {
-  const whole = /^(\d{4})-?(\d{2})-?(\d{2})$/.exec(name);
-  if (whole !== null && isDate(Number(whole[1]), Number(whole[2]), Number(whole[3]))) {
-    return { entered: within(`${whole[1]}-${whole[2]}-${whole[3]}`, range), path: '' };
-  }
-  if (isYear) return { entered: within(name, range), path: name };
-  if (path.length === 4 && isMonth(name)) {
-    return { entered: within(`${path}-${name}`, range), path: `${path}-${name}` };
-  }
-  if (path.length === 7 && /^(?:0[1-9]|[12]\d|3[01])$/.test(name)) {
-    return { entered: within(`${path}-${name}`, range), path: '' };
-  }
-  return { entered: true, path: '' };
-}
-
-/** Compares as text, on as much of the date as is known. */
-function within(date: string, range: DayRange): boolean {
-  return date >= range.first.slice(0, date.length) && date <= range.last.slice(0, date.length);
+  const dated = dateOf(name, path, isYear);
+  return { entered: canHold(dated.date, range), path: dated.path };
 }

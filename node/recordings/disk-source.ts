@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, open, realpath, stat } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { mapBounded } from '../platform/concurrency.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -7,10 +7,19 @@ import { isMissing } from '../platform/durable.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { dayRangeOf } from './day-folders.ts';
-import { type Found, walk } from './disk-walk.ts';
+import { walk } from './disk-walk.ts';
 import { exactStream } from './exact-stream.ts';
 import { faultOf, readHeader } from './inspect.ts';
-import { byTimeThenKey, type Match, matchesOf, narrow } from './match.ts';
+import {
+  byTimeThenKey,
+  type Candidate,
+  type Confirm,
+  type Confirmed,
+  type Match,
+  matchesOf,
+  narrow,
+  refuseTooMany,
+} from './match.ts';
 import type { NumberOrder } from './name.ts';
 import type {
   FindResult,
@@ -22,7 +31,6 @@ import type {
 } from './source.ts';
 
 const STAT_CONCURRENCY = 16;
-const DEFAULT_MAX_RECORDINGS = 20_000;
 
 export interface DiskSourceOptions {
   /** RECORDINGS_DIR. */
@@ -39,6 +47,8 @@ export interface DiskSourceOptions {
 export function createDiskSource(options: DiskSourceOptions): RecordingSource {
   return {
     name: 'audio',
+    direct: null,
+    measure: () => Promise.resolve(null),
     find: (query, signal) => find(options, query, signal),
     open: (recording, signal) => openRecording(options, recording, signal),
   };
@@ -70,13 +80,7 @@ async function find(
 
   const matches = matchesOf(walked.found, query, options.order);
   const { chosen, narrowed } = narrow(matches, walked.sawServer, query.server);
-  const max = options.maxRecordings ?? DEFAULT_MAX_RECORDINGS;
-  if (chosen.length > max) {
-    throw new AppError(
-      'recordings.too-many',
-      `the search matches ${chosen.length} recordings, the limit is ${max}: ask for fewer extensions or a shorter time`,
-    );
-  }
+  refuseTooMany(chosen.length, options.maxRecordings);
   if (walked.linkedFolders > 0) {
     options.log.warn(
       'symlinked directories below RECORDINGS_DIR are not searched; mount them there instead',
@@ -85,10 +89,7 @@ async function find(
       },
     );
   }
-  const recordings = await mapBounded(chosen, STAT_CONCURRENCY, (match) => {
-    signal.throwIfAborted();
-    return toRecording(root, match);
-  });
+  const { recordings } = await confirm(root, chosen, signal);
   options.log.info('searched the recordings on disk', {
     names: walked.names,
     matches: recordings.length,
@@ -96,28 +97,52 @@ async function find(
     ms: Math.round(options.clock.monotonicMs() - begun),
   });
   return {
-    recordings: recordings.filter((recording) => recording !== null).toSorted(byTimeThenKey),
+    recordings: recordings.toSorted(byTimeThenKey),
     narrowedByServer: narrowed,
     unreadable: walked.unreadable.toSorted(),
   };
 }
 
-/** Null for a symlink that leaves the tree or leads to no file. What cannot be examined is listed with size 0. */
-async function toRecording(root: string, match: Match<Found>): Promise<Recording | null> {
-  const { candidate: found, parsed } = match;
-  let sizeBytes = 0;
+/** Looks at matches on disk, as `find` does: nothing outside the tree is listed. */
+export function createDiskConfirm(path: string): Confirm {
+  return async (matches, signal) => confirm(await rootOf(path), matches, signal);
+}
+
+async function confirm(
+  root: string,
+  matches: readonly Match<Candidate>[],
+  signal: AbortSignal,
+): Promise<Confirmed> {
+  const recordings: Recording[] = [];
+  const gone: string[] = [];
+  await mapBounded(matches, STAT_CONCURRENCY, async ({ candidate: { key }, parsed }) => {
+    signal.throwIfAborted();
+    const sizeBytes = await sizeOf(root, key);
+    if (sizeBytes === 'elsewhere') return;
+    if (sizeBytes === 'gone') gone.push(key);
+    const { origin, destination, startedAt, format } = parsed;
+    const size = typeof sizeBytes === 'number' ? sizeBytes : 0;
+    recordings.push({ key, origin, destination, startedAt, sizeBytes: size, format });
+  });
+  return { recordings, gone };
+}
+
+/** `elsewhere` for a symlink that leaves the tree or leads to no file. What cannot be examined has size 0. */
+async function sizeOf(root: string, key: string): Promise<number | 'elsewhere' | 'gone'> {
+  let linked = false;
   try {
-    const path = found.symlink ? await realpath(`${root}/${found.key}`) : `${root}/${found.key}`;
-    if (!isInside(root, path)) return null;
+    const itself = await lstat(`${root}/${key}`);
+    linked = itself.isSymbolicLink();
+    if (!linked) return itself.isFile() ? itself.size : 'elsewhere';
+    const path = await realpath(`${root}/${key}`);
+    if (!isInside(root, path)) return 'elsewhere';
     const status = await stat(path);
-    if (!status.isFile()) return null;
-    sizeBytes = status.size;
-  } catch {
+    return status.isFile() ? status.size : 'elsewhere';
+  } catch (error) {
+    if (linked) return 'elsewhere';
     // Gone or unreadable: opening it tells which, and the answer lists it.
-    if (found.symlink) return null;
+    return isMissing(error) || codeOf(error) === 'ENOTDIR' ? 'gone' : 0;
   }
-  const { origin, destination, startedAt, format } = parsed;
-  return { key: found.key, origin, destination, startedAt, sizeBytes, format };
 }
 
 async function openRecording(

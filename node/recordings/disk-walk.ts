@@ -1,28 +1,26 @@
-import { type Dirent, opendirSync, statSync } from 'node:fs';
+import { existsSync, opendirSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isMissing } from '../platform/durable.ts';
-import { canBeYear, type DatePath, type DayRange, enter, looksLikeYear } from './day-folders.ts';
+import { canBeYear, type DatePath, type DayRange, enter } from './day-folders.ts';
+import {
+  isCandidate,
+  isYearFolder,
+  leadsToFolder,
+  MAX_DEPTH,
+  MAX_LINKS,
+  mayLeadToFolder,
+} from './folder-entries.ts';
 
 /** After so many names the event loop gets its turn: about 2 ms of work. */
 const NAMES_PER_TURN = 4096;
 /** Opening a directory costs about as much as reading this many names. */
 const NAMES_PER_OPENING = 64;
-/** Deeper trees are reported as unreadable rather than followed. */
-const MAX_DEPTH = 24;
-/** A year holds at most twelve months: a directory with more entries is none. */
-const MAX_PEEK = 13;
-
-/** Links looked at in one walk to tell whether they lead to directories. */
-const MAX_LINKS = 1000;
-/** Names of recordings, which are mostly what links in such a tree are. */
-const STAMPED = /-\d{8}-\d{6}-/;
 
 /** A name in the tree that may be wanted. */
 export interface Found {
   /** Path below the root, with `/`. */
   readonly key: string;
   readonly name: string;
-  readonly symlink: boolean;
   /** Whether a directory on the way down is called as the server asked for. */
   readonly underServer: boolean;
 }
@@ -77,8 +75,9 @@ export async function walk(options: WalkOptions): Promise<WalkResult> {
     } catch (error) {
       options.signal.throwIfAborted();
       if (folder.key === '') throw error;
-      // A directory removed during the walk took its recordings with it: nothing is missing from the answer.
-      if (!isMissing(error)) state.unreadable.push(folder.key);
+      // A directory removed during the walk took its recordings with it: nothing is missing from the answer. Where it is
+      // still there, one of its entries was removed, and the others were not read.
+      if (!isMissing(error) || existsSync(`${options.root}/${folder.key}`)) state.unreadable.push(folder.key);
     }
   }
   return state;
@@ -118,7 +117,6 @@ async function walkFolder(folder: Folder, options: WalkOptions, state: WalkState
       state.found.push({
         key: below + entry.name,
         name: entry.name,
-        symlink: entry.isSymbolicLink(),
         underServer,
       });
     }
@@ -136,33 +134,9 @@ function noteFolder(parent: Folder, name: string, key: string, options: WalkOpti
 
 /** Counts a link that leads to a directory which would be entered. */
 function noteLink(parent: Folder, name: string, options: WalkOptions, state: WalkState): void {
-  if (STAMPED.test(name) || state.links >= MAX_LINKS) return;
+  if (!mayLeadToFolder(name) || state.links >= MAX_LINKS) return;
   if (!enter(name, parent.date, false, options.range).entered) return;
   state.links += 1;
   state.budget -= NAMES_PER_OPENING;
-  try {
-    if (statSync(`${options.root}/${parent.key}/${name}`).isDirectory()) state.linkedFolders += 1;
-  } catch {
-    // It leads nowhere, or where we may not look: nothing would be found behind it.
-  }
-}
-
-function isCandidate(entry: Dirent): boolean {
-  return entry.isFile() || entry.isSymbolicLink();
-}
-
-function isYearFolder(path: string): boolean {
-  try {
-    using directory = opendirSync(path, { bufferSize: MAX_PEEK });
-    const children: { name: string; directory: boolean }[] = [];
-    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
-      if (entry.name.startsWith('.')) continue;
-      children.push({ name: entry.name, directory: entry.isDirectory() });
-      if (children.length > MAX_PEEK) return false;
-    }
-    return looksLikeYear(children);
-  } catch {
-    // It is entered as an ordinary directory, which reports that it cannot be read.
-    return false;
-  }
+  if (leadsToFolder(`${options.root}/${parent.key}/${name}`)) state.linkedFolders += 1;
 }

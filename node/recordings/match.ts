@@ -1,5 +1,9 @@
+import { AppError } from '../platform/errors.ts';
 import { involves, type NumberOrder, type ParsedName, parseRecordingName } from './name.ts';
 import type { Recording, RecordingQuery } from './source.ts';
+
+/** The most recordings that a search gives: what one delivery can hold (`MAX_ITEMS` of delivery/manifest.ts). */
+const MAX_RECORDINGS = 50_000;
 
 /** A file that may be a recording, as a source lists it. */
 export interface Candidate {
@@ -45,6 +49,24 @@ export function narrow<C extends Candidate>(
   if (!sawServer && !matches.some(isNamed)) return { chosen: matches, narrowed: false };
   return { chosen: matches.filter((match) => match.candidate.underServer || isNamed(match)), narrowed: true };
 }
+
+/** @throws AppError `recordings.too-many` */
+export function refuseTooMany(count: number, max = MAX_RECORDINGS): void {
+  if (count <= max) return;
+  const message = `the search matches ${count} recordings, the limit is ${max}: ask for fewer extensions or a shorter time`;
+  throw new AppError('recordings.too-many', message);
+}
+
+/** What matches turned out to be when they were looked at where they lie. */
+export interface Confirmed {
+  /** In any order. One that is gone is among them with size 0: opening it says so, and the answer lists it. */
+  readonly recordings: readonly Recording[];
+  /** Keys under which nothing lies any more. */
+  readonly gone: readonly string[];
+}
+
+/** Looks at matches where they lie: that they are there, and how large. */
+export type Confirm = (matches: readonly Match<Candidate>[], signal: AbortSignal) => Promise<Confirmed>;
 
 /** The order of a search's result. */
 export function byTimeThenKey(a: Recording, b: Recording): number {

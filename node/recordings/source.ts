@@ -22,13 +22,15 @@ export interface Recording {
   readonly sizeBytes: number;
   /** File-name extension in lower case, without the dot: `wav`, `mp3`, `gsm`. */
   readonly format: string;
+  /** It lies in cold storage (Glacier) and cannot be read before somebody restores it. */
+  readonly archived?: true | undefined;
 }
 
 /**
- * Why a recording is not, or not wholly, delivered. `empty`, `unreadable` and `vanished` are left out;
- * `growing` and `broken` (a WAV whose RIFF size is not file size − 8) are delivered as they were found.
+ * Why a recording is not, or not wholly, delivered. `empty`, `unreadable`, `vanished` and `archived` (in cold
+ * storage) are left out; `growing` and `broken` (a WAV whose RIFF size is not file size − 8) are delivered as they were found.
  */
-export type RecordingFault = 'empty' | 'unreadable' | 'vanished' | 'growing' | 'broken';
+export type RecordingFault = 'empty' | 'unreadable' | 'vanished' | 'growing' | 'broken' | 'archived';
 
 export interface FindResult {
   /** By start time, then key. */
@@ -51,11 +53,40 @@ export interface OpenedRecording {
   readonly fault: RecordingFault | null;
 }
 
+/** What a search would find, in numbers. */
+export interface Measured {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** How a browser is to take what a link opens. */
+export interface LinkPresentation {
+  /** File name it is saved under. */
+  readonly fileName: string;
+  readonly contentType: string;
+  readonly disposition: 'inline' | 'attachment';
+}
+
+/** Links that open recordings where they lie: nothing has to be copied. */
+export interface DirectLinks {
+  /** Null for a recording that no browser can be led to. */
+  link(recording: Recording, as: LinkPresentation, expiresAt: Temporal.Instant): Promise<string | null>;
+  /** As `Publisher.linksUntil`. */
+  linksUntil(wanted: Temporal.Instant): Promise<Temporal.Instant | null>;
+}
+
 /** A place where recordings are searched. */
 export interface RecordingSource {
   readonly name: SourceName;
+  /** Null where what is found must be published to be heard. */
+  readonly direct: DirectLinks | null;
   /** All recordings of the query. @throws AppError `recordings.unavailable` (retriable) where the root cannot be read */
   find(query: RecordingQuery, signal: AbortSignal): Promise<FindResult>;
+  /**
+   * The numbers of a search before it is done, for the confirmation; null where telling them would take as long as
+   * searching. Never a rejection but the signal's reason: what is wrong, the search itself will say.
+   */
+  measure(query: RecordingQuery, signal: AbortSignal): Promise<Measured | null>;
   /** Opens one. A fault that leaves it out is the answer, not an error. */
   open(recording: Recording, signal: AbortSignal): Promise<OpenedRecording | RecordingFault>;
 }

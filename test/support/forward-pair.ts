@@ -220,6 +220,7 @@ function commandsOf({
   const ramais = createRamais({
     grammar: createRamaisGrammar(limits),
     ...{ sources, forwarder, publisher, answers, clock, timeZone, linkHours: 1 },
+    archiving: { level: 0, maxBytes: 1_000_000_000, maxFiles: 1_000 },
     deliveries: createDeliveryStore({ directory: join(directory, 'deliveries'), publisher, log: silentLog }),
     audit: { record: async () => undefined },
   });

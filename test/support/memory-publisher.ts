@@ -7,6 +7,8 @@ export interface MemoryPublisher extends Publisher {
   readonly objects: Map<string, { readonly object: PublishedObject; readonly content: Buffer }>;
   /** Thrown by `put` for keys it gives an error for, before anything is read. */
   failPut: ((key: string) => Error | null) | null;
+  /** What `linksUntil` answers: as long as wanted, unless a test says otherwise. */
+  endOfLinks: (wanted: Temporal.Instant) => Temporal.Instant | null;
   /** What a link opens now, or the HTTP status that says why not. */
   open(url: string): {
     readonly status: number;
@@ -22,6 +24,7 @@ export function createMemoryPublisher(clock: Clock): MemoryPublisher {
     place: 'memory',
     objects,
     failPut: null,
+    endOfLinks: (wanted) => wanted,
     put: async (object, body, signal) => {
       try {
         parseKey(object.key);
@@ -47,6 +50,7 @@ export function createMemoryPublisher(clock: Clock): MemoryPublisher {
       const query = new URLSearchParams({ e: expiresAt.toString(), d: object.disposition });
       return `http://published.example.test/${object.key}?${query.toString()}`;
     },
+    linksUntil: async (wanted) => publisher.endOfLinks(wanted),
     removeJob: async (jobId) => {
       checkJobId(jobId);
       for (const key of objects.keys()) if (key.startsWith(`${jobId}/`)) objects.delete(key);

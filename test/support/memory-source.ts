@@ -3,7 +3,7 @@ import type { SourceName } from '../../protocol/job.ts';
 import { AppError } from '../../node/platform/errors.ts';
 import { byTimeThenKey, matchesOf, narrow } from '../../node/recordings/match.ts';
 import type { NumberOrder } from '../../node/recordings/name.ts';
-import type { RecordingFault, RecordingSource } from '../../node/recordings/source.ts';
+import type { DirectLinks, RecordingFault, RecordingSource } from '../../node/recordings/source.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 
@@ -22,6 +22,8 @@ export interface MemorySource extends RecordingSource {
 export interface MemorySourceOptions {
   readonly order?: NumberOrder;
   readonly name?: SourceName;
+  /** Links to what lies here; none where it is left out. */
+  readonly direct?: DirectLinks;
 }
 
 export function createMemorySource(
@@ -33,8 +35,9 @@ export function createMemorySource(
   const breaks = new Map<string, number>();
   const openStreams = { now: 0, most: 0 };
 
-  return {
+  const source: MemorySource = {
     name: options.name ?? 'audio',
+    direct: options.direct ?? null,
     files: content,
     faults,
     breaks,
@@ -61,6 +64,10 @@ export function createMemorySource(
       );
       return { recordings: recordings.toSorted(byTimeThenKey), narrowedByServer: narrowed, unreadable: [] };
     },
+    measure: async (query, signal) => {
+      const { recordings } = await source.find(query, signal);
+      return { count: recordings.length, bytes: recordings.reduce((sum, one) => sum + one.sizeBytes, 0) };
+    },
     open: async (recording, signal) => {
       signal.throwIfAborted();
       const bytes = content.get(recording.key);
@@ -79,6 +86,7 @@ export function createMemorySource(
       return { stream, sizeBytes: bytes.length, fault };
     },
   };
+  return source;
 }
 
 function streamOf(bytes: Buffer, breakAt: number | null): Readable {

@@ -5,6 +5,7 @@ import type {
   NodeStatus,
   SearchResult,
 } from '../../node/listeners/control-contract.ts';
+import type { IndexView } from '../../node/listeners/control-index.ts';
 import { idByPrefix } from '../../node/queue/id-prefix.ts';
 import { AppError } from '../../node/platform/errors.ts';
 
@@ -78,10 +79,29 @@ export const STATUS: NodeStatus = {
     failed: 2,
   },
   sources: ['audio'],
+  indexes: [],
   publisher: 'web',
   stateDir: '/var/lib/parelha',
   warnings: [],
 };
+
+/** An index that is ready; `changes` over it. */
+export function indexView(changes: Partial<IndexView> = {}): IndexView {
+  return {
+    source: 'audio',
+    state: 'ready',
+    message: 'agrees with the disk',
+    files: 1_024_912,
+    folders: 417,
+    watched: 37,
+    databaseBytes: 107_000_000,
+    progress: null,
+    builtAt: '2025-11-01T03:00:00Z',
+    sweptAt: '2025-11-11T18:04:20Z',
+    auditedAt: '2025-11-08T14:05:00Z',
+    ...changes,
+  };
+}
 
 export const FOUND: SearchResult = {
   source: 'audio',
@@ -140,6 +160,7 @@ export function fakeNodeControl(over: Partial<NodeControl> = {}): FakeNodeContro
       pairRemove: notHere,
     },
     ...{ doubts: notHere, resolveDoubt: notHere },
+    ...{ indexStatus: notHere, indexRebuild: notHere, indexVerify: notHere },
     status: () => STATUS,
     jobs: ({ state, limit }) => {
       const matching = fake.jobViews.filter((job) => state === null || job.state === state);

@@ -91,6 +91,12 @@ export function publisherContract(
       });
     });
 
+    test('tells that its links live as long as wanted, its credentials being lasting', async () => {
+      await using made = await make();
+      const end = await made.publisher.linksUntil(made.inAnHour);
+      expect(end?.toString()).toBe(made.inAnHour.toString());
+    });
+
     test('stores a body of many parts byte for byte', async () => {
       await using made = await make();
       const object = audioObject(JOB, 'longa.wav');

@@ -33,6 +33,9 @@ export const REQUIREMENTS = {
   strace: { programs: ['strace'], packages: ['strace'] },
   unzip: { programs: ['unzip'], packages: ['unzip'] },
   python: { programs: ['python3'], packages: ['python3'] },
+  'search-tools': { programs: ['fdfind', 'rg'], packages: ['fd-find', 'ripgrep'] },
+  'zip-tools': { programs: ['zip', '7z'], packages: ['zip', 'p7zip-full'] },
+  rclone: { programs: ['rclone'], packages: ['rclone'] },
   tmpfs: {
     programs: ['mount', 'umount'],
     packages: ['mount'],

@@ -118,6 +118,29 @@ export function sourceContract(label: string, make: MakeSource): void {
       expect(await made.source.open({ ...recordings[0]!, key: `not/${key}` }, signal)).toBe('vanished');
     });
 
+    test('measures what a search would find, or says that it cannot before it has searched', async () => {
+      await using made = await make({
+        [recordingName('1121', '2000', '20251027-080000')]: wav(100),
+        [recordingName('2000', '1121', '20251027-090000', 'gv1p-1761548400.7')]: wav(250),
+        [recordingName('1121', '2000', '20251028-080000')]: wav(400),
+      });
+      // One that can measure at all measures all of these.
+      const measured = [
+        await made.source.measure(query(), signal),
+        await made.source.measure(query({ server: 'gv1p' }), signal),
+        await made.source.measure(query({ extensions: ['3000'] }), signal),
+      ];
+      const numbers = [
+        { count: 2, bytes: 350 },
+        { count: 1, bytes: 250 },
+        { count: 0, bytes: 0 },
+      ];
+      expect(measured).toEqual(measured.includes(null) ? [null, null, null] : numbers);
+      const reason = new Error('enough');
+      const aborted = await made.source.measure(query(), AbortSignal.abort(reason)).catch((error) => error);
+      expect([reason, null]).toContain(aborted);
+    });
+
     test('ends a search whose signal has aborted with its reason', async () => {
       await using made = await make({});
       const reason = new Error('enough');

@@ -55,8 +55,22 @@ describe('a configuration that works', () => {
         tokenFile: null,
         requireToken: false,
       },
-      limits: { maxExtensions: 10, maxDays: 30, processingTimeoutMs: 1_800_000, maxAttempts: 3 },
-      recordings: { dir: '/srv/recordings', timeZone: 'America/Sao_Paulo', order: 'origin-dest' },
+      limits: {
+        maxExtensions: 10,
+        maxDays: 30,
+        processingTimeoutMs: 1_800_000,
+        maxAttempts: 3,
+        maxResultBytes: 2_147_483_648,
+        maxResultFiles: 5000,
+      },
+      archiveLevel: 0,
+      recordings: {
+        dir: '/srv/recordings',
+        timeZone: 'America/Sao_Paulo',
+        order: 'origin-dest',
+        index: true,
+        bucket: null,
+      },
       publish: {
         kind: 'web',
         linkHours: 24,
@@ -218,7 +232,7 @@ describe('a configuration that does not work', () => {
       '/c/node.conf:12: is neither KEY=VALUE nor a # comment',
       '/c/node.conf:14 MODE: is set again (first at line 13); keep one; example: MODE=master',
       '/c/node.conf EMAIL_PASSWORD: is required; example: EMAIL_PASSWORD="the mailbox password"',
-      '/c/node.conf S3_BUCKET: is required because SOURCES has s3 or PUBLISH is s3; example: S3_BUCKET=gravacoes-example',
+      '/c/node.conf S3_RECORDINGS_BUCKET: is required because SOURCES has s3 and no S3_BUCKET is set in which they could lie too; example: S3_RECORDINGS_BUCKET=gravacoes-antigas-example',
     ]);
   });
 

@@ -1,0 +1,188 @@
+import { makeClient, type S3Account } from '../bucket/client.ts';
+import { type HasWarnings, watchCredentials } from '../bucket/credentials.ts';
+import { createLister, type Lister } from '../bucket/lister.ts';
+import { createPresigner } from '../bucket/presign.ts';
+import { loadS3Sdk } from '../bucket/sdk.ts';
+import type { Clock } from '../platform/clock.ts';
+import { AppError } from '../platform/errors.ts';
+import type { Log } from '../platform/log.ts';
+import type { BucketLayout } from './bucket-layout.ts';
+import { openObject } from './bucket-object.ts';
+import {
+  type BucketPlace,
+  isRestricted,
+  type Listed,
+  searchBucket,
+  type SearchResult,
+} from './bucket-search.ts';
+import { byTimeThenKey, type Match, matchesOf, narrow, refuseTooMany } from './match.ts';
+import type { NumberOrder } from './name.ts';
+import type { FindResult, Measured, Recording, RecordingQuery, RecordingSource } from './source.ts';
+
+/** Of one search: ten million objects. */
+const MAX_PAGES = 10_000;
+/** The confirmation waits for its numbers no longer than about a second, and so many pages. */
+const MAX_MEASURED_PAGES = 40;
+const MEASURE_MS = 3_000;
+
+export interface S3SourceOptions extends S3Account {
+  /** S3_RECORDINGS_BUCKET. */
+  readonly bucket: string;
+  /** S3_RECORDINGS_PREFIX, without slashes at its ends; may be empty. */
+  readonly prefix: string;
+  /** S3_RECORDINGS_LAYOUT. */
+  readonly layout: BucketLayout;
+  /** Of the same bucket, where results are published: is never searched. Without slashes at its ends; null: no such prefix. */
+  readonly except: string | null;
+  /** RECORDINGS_ORDER. */
+  readonly order: NumberOrder;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** A search that finds more is refused with `recordings.too-many`. */
+  readonly maxRecordings?: number;
+  /** A recording's body that brings nothing for so long has broken off. */
+  readonly idleMs?: number;
+}
+
+interface Source {
+  readonly options: S3SourceOptions;
+  readonly lister: Lister;
+  readonly place: BucketPlace;
+}
+
+/**
+ * Recordings in a bucket, searched by listing: with a dated layout the directories of the days in question, else all of
+ * it (which an index spares). They open where they lie, by presigned links. Errors: `recordings.unavailable` (retriable)
+ * and `recordings.refused`, which says what to do.
+ */
+export async function createS3Source(options: S3SourceOptions): Promise<RecordingSource & HasWarnings> {
+  const sdk = await loadS3Sdk();
+  const client = makeClient(sdk, options);
+  const { bucket, clock, log } = options;
+  const place = placeOf(options);
+  const source: Source = { options, lister: createLister({ sdk, client, bucket, clock }), place };
+  const presigner = createPresigner({ sdk, client, bucket, use: 'recordings', clock });
+  const reader = { ...options, sdk, client };
+  return {
+    name: 's3',
+    direct: {
+      link: async ({ key }, as, expiresAt) =>
+        canBeLinked(place.root + key) ? presigner.link(place.root + key, as, expiresAt) : null,
+      linksUntil: presigner.linksUntil,
+    },
+    find: (query, signal) => find(source, query, signal),
+    measure: (query, signal) => measure(source, query, signal),
+    open: (recording, signal) => openObject(reader, place.root + recording.key, recording, signal),
+    ...watchCredentials({ client, use: 'recordings', clock, log }),
+  };
+}
+
+/** Browsers leave `.` and `..` out of a path before they ask for it (WHATWG URL): it is not what was signed any more. */
+function canBeLinked(key: string): boolean {
+  return !key.split('/').some((segment) => segment === '.' || segment === '..');
+}
+
+/** Where the recordings of these options lie. */
+function placeOf({
+  layout,
+  prefix,
+  except,
+}: Pick<S3SourceOptions, 'layout' | 'prefix' | 'except'>): BucketPlace {
+  return { layout, root: prefix === '' ? '' : `${prefix}/`, except: except === null ? null : `${except}/` };
+}
+
+async function find(source: Source, query: RecordingQuery, signal: AbortSignal): Promise<FindResult> {
+  signal.throwIfAborted();
+  const { options, lister, place } = source;
+  const { clock, log } = options;
+  const begun = clock.monotonicMs();
+  const searched = await searchBucket(lister, place, query, MAX_PAGES, signal);
+  if (searched.objects === 0) await examineNothing(source, query, signal);
+  const { recordings, narrowed } = recordingsOf(source, query, searched);
+  log.info('searched the recordings in the bucket', {
+    directories: searched.directories,
+    pages: searched.pages,
+    objects: searched.objects,
+    matches: recordings.length,
+    unreadable: searched.unreadable.length,
+    ms: Math.round(clock.monotonicMs() - begun),
+  });
+  return { recordings, narrowedByServer: narrowed, unreadable: searched.unreadable.toSorted() };
+}
+
+/**
+ * A layout with `{server}` tells servers apart for certain: one that has no directory has no recordings there, and those
+ * of the others are not to be given in its stead. Elsewhere it is as on disk. @throws AppError `recordings.too-many`
+ */
+function recordingsOf(
+  { options, place }: Source,
+  query: RecordingQuery,
+  searched: SearchResult,
+): { readonly recordings: readonly Recording[]; readonly narrowed: boolean | null } {
+  const matches = matchesOf(searched.found, query, options.order);
+  const { chosen, narrowed } = isRestricted(place, query)
+    ? { chosen: matches, narrowed: true }
+    : narrow(matches, searched.sawServer, query.server);
+  refuseTooMany(chosen.length, options.maxRecordings);
+  return { recordings: chosen.map(toRecording).toSorted(byTimeThenKey), narrowed };
+}
+
+function toRecording({ candidate, parsed }: Match<Listed>): Recording {
+  const { origin, destination, startedAt, format } = parsed;
+  const { key, object } = candidate;
+  const recording = { key, origin, destination, startedAt, sizeBytes: object.sizeBytes, format };
+  return object.archived ? { ...recording, archived: true } : recording;
+}
+
+/**
+ * Nothing lies in the directories of these days. That may be so; or the settings lead to where nothing is, which an answer
+ * of "nothing found" would hide. @throws AppError `recordings.unavailable` where there is nothing at all
+ */
+async function examineNothing(
+  { options, lister, place }: Source,
+  query: RecordingQuery,
+  signal: AbortSignal,
+): Promise<void> {
+  const { bucket, log } = options;
+  const top = await lister.page({ prefix: place.root, delimiter: '/', limit: 100 }, signal);
+  const names = [...top.directories, ...top.objects.map(({ key }) => key)].filter(
+    (name) => name !== place.except && name !== place.root,
+  );
+  if (names.length === 0 && top.token === null) {
+    const where = `the bucket ${bucket}${place.root === '' ? '' : ` below ${place.root}`}`;
+    const message = `${where} is empty: check S3_RECORDINGS_BUCKET and S3_RECORDINGS_PREFIX`;
+    throw new AppError('recordings.unavailable', message, { retriable: true });
+  }
+  log.warn('the bucket has nothing in the directories of these days: does S3_RECORDINGS_LAYOUT fit it?', {
+    start: query.start,
+    end: query.end,
+    server: query.server,
+    there: names.slice(0, 5).join(' '),
+  });
+}
+
+/** By the search itself, as long as that is quick: a directory's listing tells the sizes of what it lists. */
+async function measure(source: Source, query: RecordingQuery, signal: AbortSignal): Promise<Measured | null> {
+  signal.throwIfAborted();
+  const { lister, place, options } = source;
+  const hurry = new AbortController();
+  const over = new AbortController();
+  const both = AbortSignal.any([signal, hurry.signal]);
+  const bell = options.clock.sleep(MEASURE_MS, over.signal).then(
+    () => hurry.abort(new Error('it takes too long')),
+    () => undefined, // the search was over first
+  );
+  try {
+    const searched = await searchBucket(lister, place, query, MAX_MEASURED_PAGES, both);
+    if (searched.unreadable.length > 0) return null;
+    const { recordings } = recordingsOf(source, query, searched);
+    return { count: recordings.length, bytes: recordings.reduce((sum, one) => sum + one.sizeBytes, 0) };
+  } catch {
+    signal.throwIfAborted();
+    // What is wrong the search itself will say, and to whom it concerns.
+    return null;
+  } finally {
+    over.abort();
+    await bell;
+  }
+}
