@@ -1,11 +1,15 @@
 import { join } from 'node:path';
 import type { SourceName } from '../protocol/job.ts';
+import type { HasWarnings } from './bucket/credentials.ts';
 import type { Config } from './config.ts';
+import type { BucketSourceConfig } from './config/shape.ts';
 import type { Publisher } from './delivery/publisher.ts';
 import { createS3Publisher } from './delivery/s3-publisher.ts';
 import { createWebPublisher } from './delivery/web-publisher.ts';
 import type { Dropbox } from './forward/dropbox.ts';
 import { createScpDrop } from './forward/scp-drop.ts';
+import { createIndex } from './indexing/index-thread.ts';
+import { createIndexedSource } from './indexing/indexed-source.ts';
 import { createImapMailbox } from './mail/imap-mailbox.ts';
 import { createImapSentMail } from './mail/imap-sent-mail.ts';
 import type { Mailbox, SentMail } from './mail/mailbox.ts';
@@ -21,8 +25,13 @@ import { type RpcServer, type RpcServerOptions, startRpcServer } from './peer/rp
 import type { Clock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
 import { loadSecretKey } from './platform/secret-key.ts';
-import { createDiskSource } from './recordings/disk-source.ts';
+import { createDiskConfirm, createDiskSource } from './recordings/disk-source.ts';
+import type { RecordingIndex } from './recordings/recording-index.ts';
+import { createS3Source } from './recordings/s3-source.ts';
 import type { RecordingSource } from './recordings/source.ts';
+
+/** A search of a bucket without days waits so long for a listing of all of it: some millions of keys. */
+const LISTING_LIMIT_MS = 600_000;
 
 /** The world as a node meets it: everything with an outside. */
 export interface Adapters {
@@ -32,6 +41,10 @@ export interface Adapters {
   readonly mailer: Mailer;
   readonly sources: ReadonlyMap<SourceName, RecordingSource>;
   readonly publisher: Publisher;
+  /** Of sources that have one; not started yet. */
+  readonly indexes: readonly RecordingIndex[];
+  /** What an operator should know of all this, as it is now. */
+  readonly worldWarnings: () => readonly string[];
   /** Null for a node alone, and where PEER_RPC is off. */
   readonly peer: Peer | null;
   /** Null for a node alone. */
@@ -77,8 +90,7 @@ export async function createAdapters(
       clock,
       log: log.with({ room: 'mail' }),
     }),
-    sources: createSources(config, clock, log),
-    publisher: await createPublisher(config, clock),
+    ...(await createStorage(config, clock, log)),
     ...createPairAdapters(config, keyring, clock),
   };
 }
@@ -103,29 +115,92 @@ function createPairAdapters(
   };
 }
 
-function createSources(config: Config, clock: Clock, log: Log): Map<SourceName, RecordingSource> {
-  const { dir, order } = config.recordings;
+/** Where recordings come from and where results go. */
+async function createStorage(
+  config: Config,
+  clock: Clock,
+  log: Log,
+): Promise<Pick<Adapters, 'sources' | 'indexes' | 'publisher' | 'worldWarnings'>> {
+  const { dir, bucket } = config.recordings;
   const sources = new Map<SourceName, RecordingSource>();
+  const indexes: RecordingIndex[] = [];
+  const watched: HasWarnings[] = [];
+  const roomLog = log.with({ room: 'recordings' });
   if (config.sources.includes('audio') && dir !== null) {
-    sources.set(
-      'audio',
-      createDiskSource({ root: dir, order, clock, log: log.with({ room: 'recordings' }) }),
-    );
+    const { source, index } = createDisk(config, dir, clock, roomLog);
+    sources.set('audio', source);
+    if (index !== null) indexes.push(index);
   }
-  if (config.sources.includes('s3')) {
-    log.warn('this version cannot search a bucket yet: requests for the source s3 are refused');
+  if (bucket !== null) {
+    const { source, index, warnings } = await createBucket(config, bucket, clock, roomLog);
+    sources.set('s3', source);
+    if (index !== null) indexes.push(index);
+    watched.push({ warnings });
   }
-  return sources;
+  const publisher = await createPublisher(config, clock, log.with({ room: 'delivery' }));
+  if ('warnings' in publisher) watched.push(publisher);
+  // Source and publisher often have the same credentials.
+  const worldWarnings = (): string[] => [
+    ...new Set(watched.flatMap((one) => one.warnings())),
+    ...indexes.flatMap((index) => {
+      const { state, source, message } = index.status();
+      return state === 'failed' ? [`the index of ${source} is not in use: ${message}`] : [];
+    }),
+  ];
+  return { sources, indexes, publisher, worldWarnings };
+}
+
+interface Searched {
+  readonly source: RecordingSource;
+  /** Null where it has none. */
+  readonly index: RecordingIndex | null;
+}
+
+function createDisk({ recordings, stateDir }: Config, root: string, clock: Clock, log: Log): Searched {
+  const { order } = recordings;
+  const base = createDiskSource({ root, order, clock, log });
+  if (!recordings.index) return { source: base, index: null };
+  const directory = indexDirectory(stateDir);
+  const index = createIndex({ source: 'audio', directory, keeper: { kind: 'disk', root }, clock, log });
+  const confirm = createDiskConfirm(root);
+  return { source: createIndexedSource({ base, index, order, confirm, clock, log }), index };
+}
+
+async function createBucket(
+  { recordings, stateDir, publish }: Config,
+  bucket: BucketSourceConfig,
+  clock: Clock,
+  log: Log,
+): Promise<Searched & HasWarnings> {
+  const { order } = recordings;
+  const isShared = publish.s3?.bucket === bucket.bucket;
+  const except = isShared ? (publish.s3?.publishPrefix ?? null) : null;
+  const base = await createS3Source({ ...bucket, except, order, clock, log });
+  const { warnings } = base;
+  // A dated layout tells which keys a day can have: those are listed.
+  if (!recordings.index || bucket.layout.kind !== 'flat') return { source: base, index: null, warnings };
+  const { layout: _layout, bucket: name, prefix, ...account } = bucket;
+  const options = { account, bucket: name, prefix, except };
+  const directory = indexDirectory(stateDir);
+  const keeper = { kind: 's3', options } as const;
+  const settleLimitMs = LISTING_LIMIT_MS;
+  const index = createIndex({ source: 's3', directory, keeper, settleLimitMs, clock, log });
+  return { source: createIndexedSource({ base, index, order, clock, log }), index, warnings };
+}
+
+function indexDirectory(stateDir: string): string {
+  return join(stateDir, 'index');
 }
 
 async function createPublisher(
-  { publish, nodeId, stateDir, ...config }: Config,
+  { publish, nodeId, ...config }: Config,
   clock: Clock,
-): Promise<Publisher> {
+  log: Log,
+): Promise<Publisher | (Publisher & HasWarnings)> {
   if (publish.kind === 's3') {
-    return createS3Publisher({ ...publish.s3, prefix: publish.s3.publishPrefix, nodeId, clock });
+    return createS3Publisher({ ...publish.s3, prefix: publish.s3.publishPrefix, nodeId, clock, log });
   }
-  const whole = { ...config, publish, nodeId, stateDir };
+  const whole = { ...config, publish, nodeId };
   const linkKey = await loadSecretKey(linkKeyPath(whole));
   return createWebPublisher({ root: webRoot(whole), nodeId, publicUrl: publish.publicUrl, linkKey });
 }

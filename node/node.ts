@@ -100,6 +100,7 @@ export async function createNode(config: Config, deps: NodeDeps): Promise<Node> 
   opening.defer(() => adapters.sent?.close());
   opening.defer(() => adapters.peer?.close());
   opening.defer(() => adapters.dropbox?.close());
+  for (const index of adapters.indexes) opening.defer(() => index.close());
   const capabilities = assembleCapabilities(base, stores, adapters);
   const queue = await assembleQueue(base, stores, adapters, capabilities);
   const doors = await assembleDoors(base, stores, adapters, capabilities);
@@ -131,7 +132,9 @@ function assembleCapabilities(base: Base, stores: Stores, adapters: Adapters) {
   const answers = createAnswers({ mailer, sent, audit, clock, adminEmail, from: smtp.from.address });
   const defaultSource = config.audiosFrom;
   const grammar = createRamaisGrammar({ ...limits, servers, defaultSource, timeZone, clock });
-  const delivering = { sources, publisher, deliveries, linkHours: config.publish.linkHours };
+  const { archiveLevel: level, publish } = config;
+  const archiving = { level, maxBytes: limits.maxResultBytes, maxFiles: limits.maxResultFiles };
+  const delivering = { sources, publisher, deliveries, archiving, linkHours: publish.linkHours };
   const handingOver = assembleForwarding(base, stores, adapters);
   const { forwarder } = handingOver;
   const ramais = createRamais({ grammar, ...delivering, forwarder, answers, audit, clock, timeZone });
@@ -247,6 +250,7 @@ async function start(base: Base, stores: Stores, adapters: Adapters, parts: Part
     lanes: LANES,
     version: VERSION,
   });
+  for (const index of adapters.indexes) index.start();
   for (const { fileName, reason } of stores.spool.damaged) {
     await stores.spool.accept(noticeJob('drop-set-aside', fileName, { file: fileName, reason }));
   }

@@ -3,7 +3,7 @@ import { type Job, type Lane, MAX_SUBJECT_LENGTH, type SourceName } from '../pro
 import type { AuditEvent } from './audit.ts';
 import type { Field } from './commands/command.ts';
 import type { RamaisGrammar, RamaisParams } from './commands/ramais-grammar.ts';
-import { recordingObject, zipObject } from './delivery/deliver.ts';
+import { type DeliveryLinks, linksOf } from './commands/ramais-links.ts';
 import type { DeliveryStore } from './delivery/delivery-store.ts';
 import type { Publisher } from './delivery/publisher.ts';
 import type { Forwarder } from './forward/forwarder.ts';
@@ -20,6 +20,9 @@ import type { Spool } from './queue/spool.ts';
 import type { Worker } from './queue/worker.ts';
 import type { RecordingSource } from './recordings/source.ts';
 import { faultSentence } from './replies/fault-sentences.ts';
+
+/** Links of one job that an operator is shown, besides its ZIPs. */
+const MAX_LINKED_RECORDINGS = 1_000;
 
 export interface OperationsOptions {
   readonly spool: Spool;
@@ -214,26 +217,32 @@ function summaryOf({ spool, worker }: OperationsOptions, job: Job): JobSummary {
 }
 
 async function viewOf(options: OperationsOptions, job: Job): Promise<JobView> {
-  const { publisher, deliveries } = options;
-  const delivery = await deliveries.read(job.id);
-  const links: JobView['links'] = [];
-  if (delivery?.zip != null) {
-    const expiresAt = Temporal.Instant.from(delivery.expiresAt);
-    const { fileName, sizeBytes } = delivery.zip;
-    const url = await publisher.link(zipObject(job.id, fileName), expiresAt);
-    links.push({ name: fileName, url, sizeBytes });
-    for (const { key, fileName: name, recording } of delivery.items) {
-      if (key === null) continue;
-      const recordingUrl = await publisher.link(recordingObject(job.id, name), expiresAt);
-      links.push({ name, url: recordingUrl, sizeBytes: recording.sizeBytes });
-    }
-  }
+  const links = await linksTo(options, job);
   return {
     ...summaryOf(options, job),
     acceptedBy: job.acceptedBy,
     params: job.request.params,
     steps: Object.entries(job.steps).map(([name, { intentAt, doneAt }]) => ({ name, intentAt, doneAt })),
-    links,
-    linksExpireAt: delivery?.expiresAt ?? null,
+    links: [...(links?.zips ?? []), ...(links?.recordings ?? [])].flatMap(({ fileName, url, sizeBytes }) =>
+      url === null ? [] : [{ name: fileName, url, sizeBytes }],
+    ),
+    linksExpireAt: links?.expiresAt.toString() ?? null,
   };
+}
+
+/**
+ * Links to what was delivered; null where there are none to be made: they have died and it is swept soon, or nothing
+ * signs them now, which the warnings of the status tell. A job is shown all the same.
+ */
+async function linksTo(options: OperationsOptions, job: Job): Promise<DeliveryLinks | null> {
+  const { publisher, deliveries, sources } = options;
+  const delivery = await deliveries.read(job.id);
+  const direct = job.source === null ? null : (sources.get(job.source)?.direct ?? null);
+  if (delivery === null) return null;
+  try {
+    return await linksOf(delivery, publisher, direct, MAX_LINKED_RECORDINGS);
+  } catch (error) {
+    if (error instanceof AppError) return null;
+    throw error;
+  }
 }

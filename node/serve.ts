@@ -8,6 +8,7 @@ import type { Replicator } from './ingest/replicator.ts';
 import type { Leadership } from './leadership/leadership.ts';
 import type { NodeStatus } from './listeners/control-contract.ts';
 import { createDoubtControl } from './listeners/control-doubts.ts';
+import { createIndexControl } from './listeners/control-index.ts';
 import { createLeadershipControl } from './listeners/control-leadership.ts';
 import { pairingControl } from './listeners/control-pairing.ts';
 import { openControlSocket } from './listeners/control.ts';
@@ -22,13 +23,18 @@ import type { Clock } from './platform/clock.ts';
 import { AppError } from './platform/errors.ts';
 import type { Log } from './platform/log.ts';
 import { loadSecretKey } from './platform/secret-key.ts';
+import type { RecordingIndex } from './recordings/recording-index.ts';
 
 export interface ServeOptions extends Omit<OperationsOptions, 'status' | 'record' | 'timeZone'> {
   readonly config: Config;
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Of the configuration. */
   readonly warnings: readonly string[];
+  /** Of what is outside, as it is now. */
+  readonly worldWarnings: () => readonly string[];
+  readonly indexes: readonly RecordingIndex[];
   readonly audit: Audit;
   readonly ingest: Ingest;
   readonly doubts: Doubts;
@@ -75,6 +81,11 @@ export async function serve(options: ServeOptions): Promise<Served> {
     ...createLeadershipControl({ leadership, peerId: config.peer?.id ?? null, record }),
     ...pairingControl(options.pairing),
     ...createDoubtControl(options.doubts),
+    ...createIndexControl(options.indexes, {
+      sources: config.sources,
+      wanted: config.recordings.index,
+      flatBucket: config.recordings.bucket?.layout.kind === 'flat',
+    }),
   };
   const socketLog = log.with({ room: 'control' });
   const socket = await openControlSocket({ path: config.controlSocket, control, log: socketLog });
@@ -82,9 +93,14 @@ export async function serve(options: ServeOptions): Promise<Served> {
   return { status, ready };
 }
 
+/** What an operator should know, of the configuration and as it is now. */
+function warningsOf({ warnings, worldWarnings }: ServeOptions): string[] {
+  return [...warnings, ...worldWarnings()];
+}
+
 /** What this node says of itself, to its peer too. */
 function ownStatus(options: ServeOptions, uptimeSeconds: number): PeerStatus {
-  const { config, version, clock, ingest, leadership, sources, warnings } = options;
+  const { config, version, clock, ingest, leadership, sources } = options;
   const { role, term, since } = leadership.view();
   return {
     ...{ nodeId: config.nodeId, version, protocol: PROTOCOL_VERSION, role, term, since, uptimeSeconds },
@@ -92,13 +108,13 @@ function ownStatus(options: ServeOptions, uptimeSeconds: number): PeerStatus {
     mailbox: readsMailbox(options) ? ingestView(ingest.status()) : null,
     queue: queueStatus(options),
     sources: [...sources.keys()],
-    warnings: [...warnings, ...leadership.explain()],
+    warnings: [...warningsOf(options), ...leadership.explain()],
   };
 }
 
 /** The same with what only this host's operator is told, and how the peer is. */
 async function wholeStatus(options: ServeOptions, own: PeerStatus): Promise<NodeStatus> {
-  const { config, clock, ingest, leadership, peer, publisher, replicator, warnings } = options;
+  const { config, clock, ingest, leadership, peer, publisher, replicator, indexes } = options;
   const ledgerBehind = replicator?.status().behind ?? 0;
   const peerId = config.peer?.id ?? null;
   return {
@@ -110,8 +126,9 @@ async function wholeStatus(options: ServeOptions, own: PeerStatus): Promise<Node
     queue: queueStatus(options),
     sources: own.sources,
     publisher: publisher.name,
+    indexes: indexes.map((index) => index.status()),
     stateDir: config.stateDir,
-    warnings: [...warnings],
+    warnings: warningsOf(options),
   };
 }
 

@@ -169,7 +169,12 @@ export const RPC_METHODS = {
       /** How often people had the job taken up again; absent for never. A failed job is, where this has grown. */
       generation: count.optional(),
     }),
-    result: z.object({ kind: z.enum(['accepted', 'duplicate']), report: jobReportSchema }),
+    result: z.object({
+      kind: z.enum(['accepted', 'duplicate']),
+      report: jobReportSchema,
+      /** What its search will find; null or absent where that is not known at once. */
+      measured: z.object({ count, bytes: count }).nullable().optional(),
+    }),
     problems: ['job.conflict', 'job.refused', 'rpc.unavailable'],
     idempotent: true,
   },

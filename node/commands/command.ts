@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import type { Job, Lane, Outcome, SourceName } from '../../protocol/job.ts';
 import type { Log } from '../platform/log.ts';
+import type { Measured } from '../recordings/source.ts';
 import type { Effect, Json } from '../queue/steps.ts';
 
 /** A field of a subject as a person wrote it: `RAMAIS=1121,1122` is `{ key: 'RAMAIS', value: '1121,1122' }`. */
@@ -71,6 +72,8 @@ export interface Command<P extends Readonly<Record<string, Json>> = Readonly<Rec
   recheck?(params: P): readonly Fault[];
   /** Where it is worked; decided once, at acceptance. */
   route(params: P): { readonly lane: Lane; readonly source: SourceName | null };
+  /** What its work will come to, where that is known within a fraction of a second. Rejects with the signal's reason alone. */
+  foretell?(params: P, signal: AbortSignal): Promise<Measured | null>;
   /** Tells the requester that the request has been taken. Runs at once on acceptance, beside the lanes. */
   confirm?(job: Job, params: P, context: JobContext): Promise<void>;
   /** Does the work and sends the answer. @throws AppError; retriable ones are tried again */

@@ -1,44 +1,33 @@
 import type { Job, SourceName } from '../../protocol/job.ts';
-import type { Audit } from '../audit.ts';
-import { deliver, recordingObject, zipObject } from '../delivery/deliver.ts';
-import type { DeliveryStore } from '../delivery/delivery-store.ts';
 import type { Delivery } from '../delivery/manifest.ts';
-import type { Publisher } from '../delivery/publisher.ts';
 import { handedOverBy } from '../forward/forward-origin.ts';
 import { custodyOf, PEER_AWAY } from '../forward/forward-plan.ts';
 import type { Forwarder } from '../forward/forwarder.ts';
 import type { Answers } from '../mail/answers.ts';
-import type { Clock } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
-import type { FindResult, RecordingSource } from '../recordings/source.ts';
+import { inTime } from '../platform/in-time.ts';
+import type { FindResult, Measured, RecordingSource } from '../recordings/source.ts';
 import { confirmationMail } from '../replies/confirmation.ts';
 import { nothingFoundMail } from '../replies/nothing-found.ts';
-import { resultMail } from '../replies/result.ts';
+import { MAX_LISTED, resultMail } from '../replies/result.ts';
 import { delayedMail } from '../replies/trouble.ts';
-import type { CoverageView, JobView, RecordingView } from '../replies/views.ts';
+import type { CoverageView, JobView } from '../replies/views.ts';
 import type { Command, Ending, JobContext } from './command.ts';
+import { type Delivering, deliverOnce } from './ramais-delivery.ts';
 import type { RamaisGrammar, RamaisParams } from './ramais-grammar.ts';
+import { linksOf } from './ramais-links.ts';
 
-/** Deliveries of one job: another one each time its links have grown too old before the mail could go out. */
-const MAX_DELIVERIES = 100;
-/** The most that PROCESSING_TIMEOUT can be: no delivery goes on longer. */
-const MAX_WORK_HOURS = 24;
-const MINUTES_PER_HOUR = 60;
+/** A confirmation waits so long for the numbers of its search; then it goes without them. */
+const MEASURE_MS = 300;
 
-export interface RamaisServices {
+export interface RamaisServices extends Delivering {
   readonly grammar: RamaisGrammar;
   /** The sources that this node serves. */
   readonly sources: ReadonlyMap<SourceName, RecordingSource>;
   /** Has the peer search what this node cannot; null for a node alone. */
   readonly forwarder: Forwarder | null;
-  readonly publisher: Publisher;
-  readonly deliveries: DeliveryStore;
   readonly answers: Answers;
-  readonly audit: Audit;
-  readonly clock: Clock;
   readonly timeZone: string;
-  /** How long links open, from when their delivery is complete. */
-  readonly linkHours: number;
 }
 
 /** RAMAIS: finds the recordings of extensions in a range and delivers them, each and in one ZIP. */
@@ -68,14 +57,17 @@ export function createRamais(services: RamaisServices): Command<RamaisParams> {
       const source = grammar.resolveSource(params);
       return { lane: sources.has(source) || forwarder === null ? 'recordings' : 'forward', source };
     },
+    foretell: (params, signal) => foretell(services, params, signal),
     confirm: async (job, params, context) => {
       // What the peer handed over, the peer has confirmed.
       if (job.request.requester === null || handedOverBy(job) !== null) return;
       const elsewhere = job.lane === 'forward' ? forwarder : null;
       if (elsewhere !== null && job.steps['mail:confirmation']?.doneAt != null) return;
-      const position =
-        elsewhere === null ? context.position() : await elsewhere.placement(job, context.signal);
-      const view = { ...viewOf(job, params, services), position };
+      const told =
+        elsewhere === null
+          ? { position: context.position(), measured: await foretell(services, params, context.signal) }
+          : await elsewhere.placement(job, context.signal);
+      const view = { ...viewOf(job, params, services), ...told };
       await answers.send(job, context, 'confirmation', confirmationMail(view));
       elsewhere?.confirmed(job);
     },
@@ -94,6 +86,25 @@ export function createRamais(services: RamaisServices): Command<RamaisParams> {
       return work(services, job, params, context, source);
     },
   };
+}
+
+/** What the search will find, where that is known at once. */
+async function foretell(
+  { grammar, sources, clock }: RamaisServices,
+  params: RamaisParams,
+  signal: AbortSignal,
+): Promise<Measured | null> {
+  const source = sources.get(grammar.resolveSource(params));
+  if (source === undefined) return null;
+  const { extensions, start, end, server } = params;
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  try {
+    const measuring = source.measure({ extensions, start, end, server }, either);
+    return await inTime(clock, MEASURE_MS, measuring, signal);
+  } finally {
+    over.abort();
+  }
 }
 
 /** Tells the requester that the request waits for the other server. */
@@ -121,8 +132,8 @@ async function work(
   const { extensions, start, end, server } = params;
   const found = await source.find({ extensions, start, end, server }, context.signal);
   context.progress(`${found.recordings.length} recordings found`);
-  const delivery = await deliverOnce(services, job, context, source, found);
-  if (delivery === null || delivery.zip === null) {
+  const delivery = await deliverOnce(services, job, context, source, found.recordings);
+  if (delivery === null || delivery.zips.length === 0) {
     await answerNothing(services, job, params, context, found, delivery);
     return {
       kind: 'nothing-found',
@@ -130,58 +141,15 @@ async function work(
     };
   }
   context.progress('sending the result');
-  await answerResult(services, job, params, context, found, delivery);
-  const { zip, items } = delivery;
-  return {
-    kind: 'done',
-    summary: `${zip.count} of ${items.length} recordings, ZIP of ${zip.sizeBytes} bytes`,
-  };
+  await answerResult(services, job, params, context, found, delivery, source);
+  return { kind: 'done', summary: summaryOf(delivery) };
 }
 
-/**
- * Publishes what was found, once; what an earlier attempt has delivered stands, unless its links have lost half of
- * their time while the mail waited. Null where nothing was found.
- */
-async function deliverOnce(
-  services: RamaisServices,
-  job: Job,
-  context: JobContext,
-  source: RecordingSource,
-  { recordings }: FindResult,
-): Promise<Delivery | null> {
-  const { publisher, deliveries, clock, linkHours, audit } = services;
-  if (recordings.length === 0 && job.steps['deliver'] === undefined) return null;
-  const { signal, progress } = context;
-  const perform = async (): Promise<true> => {
-    // Until it is complete, it is kept for as long as it can take; then its links have their whole time.
-    const provisional = clock.now().add({ hours: MAX_WORK_HOURS + linkHours });
-    await deliveries.begin(job.id, provisional, signal);
-    const input = { source, publisher, job: job.id, recordings, expiresAt: provisional, signal, progress };
-    const delivered = await deliver(input);
-    const delivery = { ...delivered, expiresAt: clock.now().add({ hours: linkHours }).toString() };
-    const listed = delivery.items.flatMap(({ key, recording }) =>
-      key === null ? [] : [{ key: recording.key, size: recording.sizeBytes }],
-    );
-    const event = { event: 'recordings.delivered', job: job.id, source: source.name, delivered: listed };
-    await audit.record(event);
-    await deliveries.save(delivery);
-    return true;
-  };
-  const happened = async (): Promise<true | null> =>
-    (await deliveries.alreadyDelivered(job.id, signal)) === null ? null : true;
-  // Once its mail has gone out, a delivery stands as long as its links do.
-  const mailed = job.steps['mail:result']?.doneAt != null;
-  const minutes = mailed ? 1 : (linkHours * MINUTES_PER_HOUR) / 2;
-  for (let round = 1; round <= MAX_DELIVERIES; round += 1) {
-    await context.step(round === 1 ? 'deliver' : `deliver:${round}`, { happened, perform });
-    const delivery = await deliveries.read(job.id);
-    if (delivery !== null && lasts(delivery, clock.now().add({ minutes }))) return delivery;
-  }
-  throw new AppError('delivery.expired', 'the links died again and again before their mail could be sent');
-}
-
-function lasts({ expiresAt }: Delivery, until: Temporal.Instant): boolean {
-  return Temporal.Instant.compare(Temporal.Instant.from(expiresAt), until) >= 0;
+function summaryOf({ zips, items }: Delivery): string {
+  const count = zips.reduce((sum, zip) => sum + zip.count, 0);
+  const bytes = zips.reduce((sum, zip) => sum + zip.sizeBytes, 0);
+  const parts = zips.length === 1 ? 'ZIP' : `${zips.length} ZIPs`;
+  return `${count} of ${items.length} recordings, ${parts} of ${bytes} bytes`;
 }
 
 async function answerNothing(
@@ -204,25 +172,13 @@ async function answerResult(
   context: JobContext,
   found: FindResult,
   delivery: Delivery,
+  source: RecordingSource,
 ): Promise<void> {
-  const { publisher } = services;
-  if (job.request.requester === null || delivery.zip === null) return;
-  const expiresAt = Temporal.Instant.from(delivery.expiresAt);
-  const recordings: RecordingView[] = [];
-  for (const { key, recording, fileName, fault } of delivery.items) {
-    if (key === null) continue;
-    const url = await publisher.link(recordingObject(job.id, fileName), expiresAt);
-    const { startedAt, origin, destination, sizeBytes } = recording;
-    recordings.push({ startedAt, origin, destination, sizeBytes, fileName, url, fault });
-  }
-  const { fileName, sizeBytes } = delivery.zip;
-  const zip = { fileName, sizeBytes, url: await publisher.link(zipObject(job.id, fileName), expiresAt) };
+  if (job.request.requester === null) return;
   const view = {
     ...viewOf(job, params, services),
     ...coverageOf(found, delivery),
-    recordings,
-    zip,
-    expiresAt,
+    ...(await linksOf(delivery, services.publisher, source.direct, MAX_LISTED)),
   };
   await services.answers.send(job, context, 'result', resultMail(view));
 }

@@ -1,24 +1,23 @@
 import { PassThrough, type Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { ZipArchive } from 'archiver';
-import { AppError } from '../platform/errors.ts';
-import type { OpenedRecording, Recording, RecordingFault, RecordingSource } from '../recordings/source.ts';
+import type { Recording } from '../recordings/source.ts';
+import type { Archiver } from './archiver.ts';
 import { manifestCsv, type ManifestLine } from './csv.ts';
-import type { NamedRecording } from './entry-name.ts';
+import { methodOf, pack } from './packing.ts';
+import { closed, type Fetched, isReadFailure, readAhead, type ReadAheadOptions } from './read-ahead.ts';
+import { openZip } from './zip-archiver.ts';
 
-/** The last entry: what the ZIP holds, what was left out, and why. */
-export const MANIFEST_NAME = 'manifesto.csv';
-
-/** Held between the archiver and whoever reads; with the files' own chunks, all that is ever in memory. */
+/** Held between the archiver and whoever reads. */
 const BUFFER_BYTES = 256 * 1024;
+/** ZIP knows no earlier date. */
+const NO_DATE = '1980-01-01T00:00:00';
 
-export interface ArchiveOptions {
-  readonly source: RecordingSource;
-  /** Entries in this order. */
-  readonly entries: readonly NamedRecording[];
-  /** By key: recordings known to be unreadable. They are listed and not opened. */
-  readonly leftOut: ReadonlyMap<string, RecordingFault>;
-  readonly signal: AbortSignal;
+export interface ArchiveOptions extends ReadAheadOptions {
+  /** Of the last entry: what the ZIP holds, what was left out, and why. */
+  readonly manifestName: string;
+  /** Makes a ZIP with nothing but the manifest where nothing can be put into it. */
+  readonly evenEmpty: boolean;
+  /** Told of what has been put into it: recordings that are done with, and bytes of recordings. */
+  readonly progress: (recordings: number, bytes: number) => void;
 }
 
 /** How an archive ended. Never a rejection: a failure comes out of the stream. */
@@ -35,105 +34,101 @@ export interface Archive {
   readonly outcome: Promise<ArchiveOutcome>;
 }
 
-interface OpenEntry {
-  readonly entry: NamedRecording;
-  readonly opened: OpenedRecording;
+/** A recording that can be put into the archive. */
+type Included = Exclude<Fetched, { readonly kind: 'left-out' }>;
+
+/** The recordings in their order, as far as they can be put into the archive. */
+interface Reading {
+  next(): Promise<Included | null>;
+  /** Resolves when all that was opened ahead is closed. */
+  end(): Promise<unknown>;
 }
 
 /**
- * Streams recordings into one ZIP: one after another, stored as they are, nothing of a file kept in memory. The
- * same recordings give the same bytes: entry times are the recordings' own. A recording that cannot be opened is
- * listed in the manifest; one whose reading breaks off, once its entry has begun, breaks the archive off, since a
- * ZIP cannot take an entry back.
+ * Streams recordings into one ZIP, in order, read ahead within bounds. The same recordings give the same bytes: entry
+ * times are the recordings' own. A recording that cannot be read is listed in the manifest; a large one whose
+ * reading breaks off, once its entry has begun, breaks the archive off, since a ZIP cannot take an entry back.
+ * @throws what the source throws before there is a stream; afterwards that comes out of the stream
  */
 export async function archiveRecordings(options: ArchiveOptions): Promise<Archive> {
+  const ended = new AbortController();
+  const signal = AbortSignal.any([options.signal, ended.signal]);
+  const ahead = readAhead({ ...options, signal });
   const lines: ManifestLine[] = [];
-  const queue = options.entries.values();
-  const next = async (): Promise<OpenEntry | null> => {
-    for (const entry of queue) {
-      const known = options.leftOut.get(entry.recording.key);
-      const opened = known ?? (await options.source.open(entry.recording, options.signal));
-      if (typeof opened !== 'string') return { entry, opened };
-      lines.push({ ...entry, sizeBytes: null, fault: opened });
+  const next = async (): Promise<Included | null> => {
+    for (let turn = await ahead.next(); turn.done !== true; turn = await ahead.next()) {
+      const fetched = turn.value;
+      if (fetched.kind !== 'left-out') return fetched;
+      lines.push({ ...fetched.entry, sizeBytes: null, fault: fetched.fault });
+      options.progress(1, 0);
     }
     return null;
   };
   const first = await next();
-  if (first === null) return { stream: null, outcome: Promise.resolve({ lines, failed: null }) };
-
+  if (first === null && !options.evenEmpty) {
+    return { stream: null, outcome: Promise.resolve({ lines, failed: null }) };
+  }
   const stream = new PassThrough({ highWaterMark: BUFFER_BYTES });
   // Whoever reads may not be listening yet when it breaks off; the error stays on the stream for them.
   stream.on('error', () => undefined);
-  return { stream, outcome: fill(stream, first, next, lines, options.signal) };
+  stream.once('close', () => ended.abort(new Error('nobody reads the ZIP any more')));
+  const reading: Reading = { next, end: () => ahead.return(null) };
+  return { stream, outcome: make(options, stream, first, reading, lines) };
 }
 
-async function fill(
+async function make(
+  options: ArchiveOptions,
   stream: PassThrough,
-  first: OpenEntry,
-  next: () => Promise<OpenEntry | null>,
+  first: Included | null,
+  reading: Reading,
   lines: ManifestLine[],
-  signal: AbortSignal,
 ): Promise<ArchiveOutcome> {
-  const archive = new ZipArchive({ store: true, highWaterMark: BUFFER_BYTES });
-  archive.on('error', () => undefined); // it comes as the rejection of what follows, too
-  const piped = pipeline(archive, stream, { signal });
-  // It may break off while the next file is being opened; it is looked at before the archive ends.
-  piped.catch(() => undefined);
+  const { level, manifestName, signal } = options;
+  const archiver = openZip(stream, { level, signal });
   let failed: Recording | null = null;
-  let one: OpenEntry | null = first;
   try {
-    for (; one !== null; one = await next()) {
-      const { entry, opened } = one;
-      lines.push({ ...entry, sizeBytes: opened.sizeBytes, fault: opened.fault });
-      await append(archive, one, piped);
+    for (let one = first; one !== null; one = await reading.next()) {
+      const { recording } = one.entry;
+      try {
+        lines.push(await append(archiver, one, options));
+      } catch (error) {
+        if (isReadFailure(error)) failed = recording;
+        throw error;
+      }
     }
-    const last = lines.at(-1)?.recording.startedAt ?? '';
-    archive.append(manifestCsv(lines), { name: MANIFEST_NAME, date: entryDate(last) });
-    await Promise.race([archive.finalize(), piped]);
-    await piped;
+    const date = lines.at(-1)?.recording.startedAt ?? NO_DATE;
+    const csv = await pack(manifestCsv(lines), methodOf('csv', level), level);
+    await archiver.add({ name: manifestName, date }, csv);
+    await archiver.finish();
   } catch (error) {
-    if (one !== null && isReadFailure(error)) failed = one.entry.recording;
     stream.destroy(error as Error);
-    await piped.catch(() => undefined);
   }
+  await reading.end();
   return { lines, failed };
 }
 
 /** Resolves when the entry is written; its file is closed in any case. */
-async function append(
-  archive: ZipArchive,
-  { entry, opened }: OpenEntry,
-  piped: Promise<void>,
-): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const file = opened.stream;
-  file.on('error', reject);
-  archive.once('entry', () => resolve());
-  archive.once('error', reject);
-  archive.append(file, { name: entry.fileName, date: entryDate(entry.recording.startedAt) });
-  try {
-    await Promise.race([promise, piped.then(() => promise)]);
-  } finally {
-    archive.off('error', reject);
-    await closed(file);
+async function append(archiver: Archiver, one: Included, options: ArchiveOptions): Promise<ManifestLine> {
+  const { recording, fileName } = one.entry;
+  const head = { name: fileName, date: recording.startedAt };
+  if (one.kind === 'whole') {
+    const { content, fault } = one;
+    await archiver.add(head, content);
+    options.progress(1, content.sizeBytes);
+    return { ...one.entry, sizeBytes: content.sizeBytes, fault };
   }
-}
-
-/** Destroys a stream and waits until what it held is given back. */
-async function closed(stream: Readable): Promise<void> {
-  if (stream.closed) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  stream.once('close', resolve);
-  stream.destroy();
-  await promise;
-}
-
-/** ZIP times have no zone; the archiver writes the UTC fields, so wall time goes in as if it were UTC. */
-function entryDate(wallTime: string): Date {
-  return new Date(`${wallTime}Z`);
-}
-
-/** Whether an error says that a recording could not be read to its end, rather than that it could not be put away. */
-export function isReadFailure(error: unknown): boolean {
-  return error instanceof AppError && error.code.startsWith('recordings.');
+  const { stream, sizeBytes, fault } = one.opened;
+  async function* told(): AsyncGenerator<Buffer> {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      yield chunk;
+      options.progress(0, chunk.length);
+    }
+  }
+  try {
+    await archiver.add(head, { method: methodOf(recording.format, options.level), stream: told() });
+    options.progress(1, 0);
+    return { ...one.entry, sizeBytes, fault };
+  } finally {
+    await closed(stream);
+  }
 }

@@ -5,6 +5,7 @@ import type { NamedRecording } from './entry-name.ts';
 const BYTE_ORDER_MARK = '\uFEFF';
 const SEPARATOR = ';';
 const LINE_END = '\r\n';
+const BLOCK_LENGTH = 64 * 1024;
 
 /** A line of `manifesto.csv`. */
 export interface ManifestLine extends NamedRecording {
@@ -18,6 +19,7 @@ const SITUATION: Readonly<Record<RecordingFault, string>> = {
   unreadable: 'Não incluída: não foi possível ler o arquivo',
   vanished: 'Não incluída: o arquivo não existe mais',
   growing: 'Incluída com ressalva: a chamada ainda estava sendo gravada',
+  archived: 'Não incluída: o arquivo está arquivado (armazenamento frio) e precisa ser restaurado antes',
   broken: 'Incluída com ressalva: o arquivo parece incompleto ou danificado',
 };
 
@@ -32,24 +34,38 @@ const HEADINGS = [
   'Arquivo original',
 ];
 
-/** What the ZIP holds and what was left out, and why: read by the requester, so in Portuguese. */
-export function manifestCsv(lines: readonly ManifestLine[]): string {
-  const rows = lines.map(({ recording, fileName, sizeBytes, fault }) => {
-    const [date = '', time = ''] = recording.startedAt.split('T');
-    return [
-      sizeBytes === null ? '' : fileName,
-      date.split('-').toReversed().join('/'),
-      time,
-      recording.origin,
-      recording.destination,
-      sizeBytes === null ? '' : String(sizeBytes),
-      fault === null ? 'Incluída' : SITUATION[fault],
-      recording.key,
-    ];
-  });
-  return (
-    BYTE_ORDER_MARK + [HEADINGS, ...rows].map((row) => row.map(cell).join(SEPARATOR) + LINE_END).join('')
-  );
+/**
+ * What the ZIP holds and what was left out, and why: read by the requester, so in Portuguese. UTF-8, in blocks: as one
+ * text with its cells it would be the largest thing in memory.
+ */
+export function manifestCsv(lines: readonly ManifestLine[]): Buffer[] {
+  const blocks: Buffer[] = [];
+  let text = BYTE_ORDER_MARK + rowOf(HEADINGS);
+  for (const line of lines) {
+    text += rowOf(cellsOf(line));
+    if (text.length < BLOCK_LENGTH) continue;
+    blocks.push(Buffer.from(text));
+    text = '';
+  }
+  return [...blocks, Buffer.from(text)];
+}
+
+function cellsOf({ recording, fileName, sizeBytes, fault }: ManifestLine): readonly string[] {
+  const [date = '', time = ''] = recording.startedAt.split('T');
+  return [
+    sizeBytes === null ? '' : fileName,
+    date.split('-').toReversed().join('/'),
+    time,
+    recording.origin,
+    recording.destination,
+    sizeBytes === null ? '' : String(sizeBytes),
+    fault === null ? 'Incluída' : SITUATION[fault],
+    recording.key,
+  ];
+}
+
+function rowOf(cells: readonly string[]): string {
+  return cells.map(cell).join(SEPARATOR) + LINE_END;
 }
 
 /**

@@ -1,18 +1,29 @@
 import { mapBounded } from '../platform/concurrency.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Recording, RecordingFault, RecordingSource } from '../recordings/source.ts';
-import { archiveRecordings, isReadFailure } from './archive.ts';
+import { archiveRecordings } from './archive.ts';
 import { contentTypeOf } from './content-type.ts';
-import { type NamedRecording, nameRecordings, nameZip } from './entry-name.ts';
-import type { DeliveredItem, Delivery } from './manifest.ts';
+import type { ManifestLine } from './csv.ts';
+import { type DeliveryProgress, trackProgress } from './delivery-progress.ts';
+import { type NamedRecording, nameManifest, nameRecordings, nameZip, type Part } from './entry-name.ts';
+import type { DeliveredItem, DeliveredZip, Delivery } from './manifest.ts';
+import { divide, type PartLimits, type PartPlan } from './parts.ts';
 import type { PublishedObject, Publisher } from './publisher.ts';
+import { isReadFailure, READ_ATTEMPTS } from './read-ahead.ts';
 
 /** Recordings published at a time, while the ZIP streams beside them. */
 const SINGLES_AT_A_TIME = 4;
-/** A recording that breaks off so often while it is read is left out. */
-const READ_ATTEMPTS = 2;
 /** A ZIP is begun anew, without what cannot be read, at most so often. */
 const ZIP_ATTEMPTS = 4;
+/** What a ZIP has beside the bytes of a recording: its headers, and its line in the manifest. */
+const ENTRY_OVERHEAD_BYTES = 512;
+
+/** ARCHIVE_LEVEL, MAX_RESULT_BYTES and MAX_RESULT_FILES. */
+export interface ArchivingLimits extends PartLimits {
+  readonly level: number;
+}
 
 export interface DeliverInput {
   readonly source: RecordingSource;
@@ -20,35 +31,53 @@ export interface DeliverInput {
   readonly job: string;
   readonly recordings: readonly Recording[];
   readonly expiresAt: Temporal.Instant;
+  readonly archiving: ArchivingLimits;
+  readonly clock: Clock;
+  readonly log: Log;
   readonly signal: AbortSignal;
   /** Told how far it is, for operators. */
   readonly progress?: (text: string) => void;
 }
 
-/** What the parts of one delivery share. */
-interface Scope extends DeliverInput {
+/** What the branches of one delivery share. */
+interface Scope extends Omit<DeliverInput, 'progress'> {
   readonly named: readonly NamedRecording[];
   /** By key: recordings that break off whenever they are read. */
   readonly leftOut: Map<string, RecordingFault>;
+  readonly progress: DeliveryProgress;
 }
 
+/** What became of a recording, besides its place in a ZIP. */
 interface Single {
   readonly key: string | null;
+  readonly direct?: true;
   readonly fault: RecordingFault | null;
   readonly sizeBytes: number;
 }
 
+interface ZipResult {
+  /** Null where there was nothing to put into it. */
+  readonly zip: DeliveredZip | null;
+  readonly lines: readonly ManifestLine[];
+}
+
 /**
- * Publishes each recording, and all of them in one ZIP, streamed with bounded memory. Doing it again for the same
- * job replaces what was there. A recording with a fault is listed and never fails the delivery.
+ * Publishes each recording, unless its source has links to it where it lies, and all of them in ZIPs within the
+ * limits, streamed with bounded memory. Doing it again for the same job replaces what was there. A recording with a
+ * fault is listed and never fails the delivery.
  * @throws AppError of the publisher; `recordings.unavailable`; `recordings.unstable` where files kept changing
  * under the ZIP (all retriable); the signal's reason. When it throws, nothing of it goes on.
  */
 export async function deliver(input: DeliverInput): Promise<Delivery> {
-  const { job, recordings } = input;
+  const { job, recordings, source, clock, log } = input;
   const ended = new AbortController();
   const signal = AbortSignal.any([input.signal, ended.signal]);
-  const scope: Scope = { ...input, signal, named: nameRecordings(recordings), leftOut: new Map() };
+  const named = nameRecordings(recordings);
+  const parts = divide(named, input.archiving);
+  const tell = input.progress ?? (() => undefined);
+  const isDirect = source.direct !== null;
+  using progress = trackProgress({ recordings, parts: parts.length, singles: !isDirect, clock, log, tell });
+  const scope: Scope = { ...input, signal, named, leftOut: new Map(), progress };
 
   // The first failure ends the other branch too; both are waited for.
   const ending = async <T>(branch: Promise<T>): Promise<T> => {
@@ -59,19 +88,20 @@ export async function deliver(input: DeliverInput): Promise<Delivery> {
       throw error;
     }
   };
-  const singles = ending(publishSingles(scope));
-  const zip = ending(publishZip(scope, singles));
-  await Promise.allSettled([singles, zip]);
+  const singles = ending(isDirect ? Promise.resolve([]) : publishSingles(scope));
+  const zips = ending(publishZips(scope, parts, singles));
+  await Promise.allSettled([singles, zips]);
   input.signal.throwIfAborted();
   if (ended.signal.aborted) throw ended.signal.reason;
 
-  const published = await singles;
-  const items = scope.named.map(({ recording, fileName }, index): DeliveredItem => {
-    const { key = null, fault = null } = published[index] ?? {};
-    return { recording: { ...recording }, key, fault, fileName };
+  const zipped = await zips;
+  const published = isDirect ? foundDirectly(zipped) : await singles;
+  const items = named.map(({ recording, fileName }, index): DeliveredItem => {
+    const { key = null, fault = null, direct } = published[index] ?? {};
+    return { recording: { ...recording }, key, ...(direct === true ? { direct } : {}), fault, fileName };
   });
   const totalBytes = published.reduce((sum, single) => sum + single.sizeBytes, 0);
-  return { job, expiresAt: input.expiresAt.toString(), zip: await zip, items, totalBytes };
+  return { job, expiresAt: input.expiresAt.toString(), zips: withContent(zipped), items, totalBytes };
 }
 
 /** A recording as it is published: played in the browser. */
@@ -79,22 +109,37 @@ export function recordingObject(job: string, fileName: string): PublishedObject 
   return { key: `${job}/${fileName}`, fileName, contentType: contentTypeOf(fileName), disposition: 'inline' };
 }
 
-/** The ZIP as it is published: saved. */
+/** A ZIP as it is published: saved. */
 export function zipObject(job: string, fileName: string): PublishedObject {
   return { key: `${job}/${fileName}`, fileName, contentType: 'application/zip', disposition: 'attachment' };
 }
 
+/** Recordings that are heard where they lie: what could be read for the ZIP is there. In the order of the request. */
+function foundDirectly(zipped: readonly ZipResult[]): readonly Single[] {
+  return zipped.flatMap(({ lines }) =>
+    lines.map(({ recording, sizeBytes, fault }): Single => {
+      if (sizeBytes === null) return { key: null, fault, sizeBytes: 0 };
+      return { key: recording.key, direct: true, fault, sizeBytes };
+    }),
+  );
+}
+
+/** Where not one recording could be put into any of several parts, these hold manifests alone, and count as none. */
+function withContent(zipped: readonly ZipResult[]): DeliveredZip[] {
+  const zips = zipped.flatMap(({ zip }) => (zip === null ? [] : [zip]));
+  return zips.some(({ count }) => count > 0) ? zips : [];
+}
+
 async function publishSingles(scope: Scope): Promise<readonly Single[]> {
-  let done = 0;
   return mapBounded(scope.named, SINGLES_AT_A_TIME, async (one) => {
     const single = await publishSingle(scope, one);
-    done += 1;
-    scope.progress?.(`published ${done} of ${scope.named.length} recordings`);
+    scope.progress.published(single.sizeBytes);
     return single;
   });
 }
 
 async function publishSingle(scope: Scope, { recording, fileName }: NamedRecording): Promise<Single> {
+  if (recording.archived === true) return { key: null, fault: 'archived', sizeBytes: 0 };
   const object = recordingObject(scope.job, fileName);
   for (let attempt = 1; attempt <= READ_ATTEMPTS; attempt += 1) {
     scope.signal.throwIfAborted();
@@ -105,7 +150,7 @@ async function publishSingle(scope: Scope, { recording, fileName }: NamedRecordi
       brokeOff ||= isReadFailure(error);
     });
     try {
-      const sizeBytes = await scope.publisher.put(object, opened.stream, scope.signal);
+      const sizeBytes = await scope.publisher.put(object, opened.stream, scope.signal, opened.sizeBytes);
       return { key: object.key, fault: opened.fault, sizeBytes };
     } catch (error) {
       if (!brokeOff) throw error;
@@ -117,24 +162,43 @@ async function publishSingle(scope: Scope, { recording, fileName }: NamedRecordi
   return { key: null, fault: 'unreadable', sizeBytes: 0 };
 }
 
-async function publishZip(scope: Scope, singles: Promise<unknown>): Promise<Delivery['zip']> {
-  const fileName = nameZip(scope.recordings);
+/** One after another: each is read ahead and sent in parallel by itself. */
+async function publishZips(
+  scope: Scope,
+  plans: readonly PartPlan[],
+  singles: Promise<unknown>,
+): Promise<ZipResult[]> {
+  const results: ZipResult[] = [];
+  for (const [index, plan] of plans.entries()) {
+    results.push(await publishZip(scope, plan, { number: index + 1, of: plans.length }, singles));
+  }
+  return results;
+}
+
+async function publishZip(
+  scope: Scope,
+  { entries, sizeBytes: expectedBytes }: PartPlan,
+  part: Part,
+  singles: Promise<unknown>,
+): Promise<ZipResult> {
+  const fileName = nameZip(scope.recordings, part);
   const object = zipObject(scope.job, fileName);
   const breaks = new Map<string, number>();
   for (let attempt = 1; attempt <= ZIP_ATTEMPTS; attempt += 1) {
-    scope.signal.throwIfAborted();
-    const { source, named, leftOut, signal } = scope;
-    const archive = await archiveRecordings({ source, entries: named, leftOut, signal });
-    if (archive.stream === null) return null;
+    const { source, leftOut, progress, signal, archiving } = scope;
+    signal.throwIfAborted();
+    progress.beginPart(part.number);
+    const archive = await archiveRecordings({
+      ...{ source, entries, leftOut, signal, level: archiving.level, progress: progress.zipped },
+      ...{ manifestName: nameManifest(part), evenEmpty: part.of > 1 },
+    });
+    if (archive.stream === null) return { zip: null, lines: (await archive.outcome).lines };
     try {
-      const sizeBytes = await scope.publisher.put(object, archive.stream, signal);
+      const hint = expectedBytes + entries.length * ENTRY_OVERHEAD_BYTES;
+      const sizeBytes = await scope.publisher.put(object, archive.stream, signal, hint);
       const { lines } = await archive.outcome;
-      return {
-        key: object.key,
-        fileName,
-        sizeBytes,
-        count: lines.filter((line) => line.sizeBytes !== null).length,
-      };
+      const count = lines.filter((line) => line.sizeBytes !== null).length;
+      return { zip: { key: object.key, fileName, sizeBytes, count }, lines };
     } catch (error) {
       archive.stream.destroy();
       const { failed } = await archive.outcome;
@@ -149,8 +213,6 @@ async function publishZip(scope: Scope, singles: Promise<unknown>): Promise<Deli
   throw new AppError(
     'recordings.unstable',
     `recordings kept breaking off while the ZIP of ${scope.job} was made`,
-    {
-      retriable: true,
-    },
+    { retriable: true },
   );
 }

@@ -4,9 +4,9 @@ import { isMissing, readBounded } from '../platform/durable.ts';
 import { AppError } from '../platform/errors.ts';
 import { deliverySchema } from './manifest.ts';
 
-export const RECORD_VERSION = 1;
-/** Some 300 bytes a recording. */
-const MAX_RECORD_BYTES = 32 * 1024 * 1024;
+export const RECORD_VERSION = 2;
+/** Some 300 bytes a recording, and twice its key, which in a bucket has 1,024 bytes at most. */
+const MAX_RECORD_BYTES = 128 * 1024 * 1024;
 const MAX_PLACE_LENGTH = 4096;
 
 const recordSchema = z.strictObject({
@@ -22,10 +22,36 @@ const recordSchema = z.strictObject({
 /** A delivery as it stands in its file. */
 export type DeliveryRecord = z.infer<typeof recordSchema>;
 
+/** As it stood before a delivery could have several ZIPs: it had one or none. */
+const firstSchema = recordSchema.extend({
+  version: z.literal(1),
+  manifest: deliverySchema
+    .omit({ zips: true })
+    .extend({ zip: deliverySchema.shape.zips.element.nullable() })
+    .nullable(),
+});
+
+const anySchema = z.union([
+  recordSchema,
+  firstSchema.transform(({ manifest, ...record }): DeliveryRecord => {
+    const version = RECORD_VERSION;
+    if (manifest === null) return { ...record, version, manifest };
+    const { zip, ...kept } = manifest;
+    return { ...record, version, manifest: { ...kept, zips: zip === null ? [] : [zip] } };
+  }),
+]);
+
+/** A record as it is to stand in its file. @throws AppError `delivery.too-large` where it could not be read back */
+export function printRecord(record: DeliveryRecord): string {
+  const text = `${JSON.stringify(record)}\n`;
+  if (Buffer.byteLength(text) <= MAX_RECORD_BYTES) return text;
+  throw new AppError('delivery.too-large', 'the list of what was delivered is too long: ask for fewer days');
+}
+
 /** Reads a record; null where there is none. @throws AppError `delivery.broken-record` */
 export async function readRecord(path: string): Promise<DeliveryRecord | null> {
   try {
-    return recordSchema.parse(JSON.parse((await readBounded(path, MAX_RECORD_BYTES)).toString()));
+    return anySchema.parse(JSON.parse((await readBounded(path, MAX_RECORD_BYTES)).toString()));
   } catch (error) {
     if (isMissing(error)) return null;
     throw new AppError('delivery.broken-record', `${path} is no record of a delivery`, { cause: error });

@@ -4,7 +4,7 @@ import { isMissing, removeDurable, syncDirectory, writeDurable } from '../platfo
 import { AppError, codeOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { createKeyedMutex } from '../platform/mutex.ts';
-import { type DeliveryRecord, readRecord, RECORD_VERSION } from './delivery-record.ts';
+import { type DeliveryRecord, printRecord, readRecord, RECORD_VERSION } from './delivery-record.ts';
 import type { Delivery } from './manifest.ts';
 import { checkJobId, isJobId } from './object-key.ts';
 import type { Publisher } from './publisher.ts';
@@ -61,7 +61,7 @@ export function createDeliveryStore(options: DeliveryStoreOptions): DeliveryStor
       expiresAt,
       manifest,
     };
-    await writeDurable(pathOf(job), `${JSON.stringify(record)}\n`);
+    await writeDurable(pathOf(job), printRecord(record));
   }
 
   /** Removes what an earlier attempt published. */
@@ -97,12 +97,7 @@ export function createDeliveryStore(options: DeliveryStoreOptions): DeliveryStor
     alreadyDelivered: async (job, signal) => {
       const delivery = await read(job);
       if (delivery === null) return null;
-      // The singles were published before the record was written; the ZIP stands for all that was.
-      const probe = delivery.zip ?? delivery.items.find((item) => item.key !== null);
-      if (probe?.key == null) return delivery;
-      const size = await publisher.size(probe.key, signal);
-      const whole = delivery.zip === null ? size !== null : size === delivery.zip.sizeBytes;
-      return whole ? delivery : null;
+      return (await isWhole(delivery, publisher, signal)) ? delivery : null;
     },
     sweepExpired: async (now, signal) => {
       const swept = await sweep(directory, log, signal, (job) =>
@@ -120,6 +115,20 @@ export function createDeliveryStore(options: DeliveryStoreOptions): DeliveryStor
 const ELSEWHERE =
   'expired deliveries lie where this node cannot remove them: remove them by hand, or configure that bucket again; ' +
   'their records are dropped after 30 days';
+
+/** Whether what was published is there: the record was written after all of it, so the ZIPs stand for the singles. */
+async function isWhole(
+  { zips, items }: Delivery,
+  publisher: Publisher,
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (const { key, sizeBytes } of zips) {
+    if ((await publisher.size(key, signal)) !== sizeBytes) return false;
+  }
+  if (zips.length > 0) return true;
+  const single = items.find(({ key, direct }) => key !== null && direct !== true);
+  return single?.key == null || (await publisher.size(single.key, signal)) !== null;
+}
 
 /** Whether the publisher puts things where this one lies; records of before 'place' was kept lie where it does. */
 function isHere({ publisher, place }: DeliveryRecord, now: Publisher): boolean {

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { sha256Schema } from '../../protocol/job.ts';
 
-const MAX_ITEMS = 50_000;
+/** The most recordings that one request can have. */
+export const MAX_ITEMS = 50_000;
 const MAX_TEXT_LENGTH = 4096;
 const text = z.string().max(MAX_TEXT_LENGTH);
 
@@ -12,38 +13,42 @@ const recordingSchema = z.strictObject({
   startedAt: text,
   sizeBytes: z.int().nonnegative(),
   format: text,
+  archived: z.literal(true).optional(),
 });
 
 /** A recording of a request, and what became of it. */
 const itemSchema = z.strictObject({
   recording: recordingSchema,
-  /** Where it is published; null where it was left out. */
+  /** Where it is published, or its own key in the source where it is heard `direct`; null where it was left out. */
   key: text.nullable(),
+  /** It is heard where it lies, by a link of its source: nothing was published. */
+  direct: z.literal(true).optional(),
   /** Why it was left out, or what is doubtful about what was delivered. */
-  fault: z.enum(['empty', 'unreadable', 'vanished', 'growing', 'broken']).nullable(),
+  fault: z.enum(['empty', 'unreadable', 'vanished', 'growing', 'broken', 'archived']).nullable(),
   /** The name it is saved under, and its name in the ZIP. */
   fileName: text,
 });
 export type DeliveredItem = z.infer<typeof itemSchema>;
+
+const zipSchema = z.strictObject({
+  key: text,
+  fileName: text,
+  sizeBytes: z.int().nonnegative(),
+  /** Recordings in it, the manifest not counted. */
+  count: z.int().nonnegative(),
+});
+export type DeliveredZip = z.infer<typeof zipSchema>;
 
 /** What was delivered for a job. JSON: it is a step's result, and stands in the delivery's record. */
 export const deliverySchema = z.strictObject({
   job: sha256Schema,
   /** When the links die; an ISO instant. */
   expiresAt: z.iso.datetime(),
-  /** Null where not one recording could be put into it. */
-  zip: z
-    .strictObject({
-      key: text,
-      fileName: text,
-      sizeBytes: z.int().nonnegative(),
-      /** Recordings in it, the manifest not counted. */
-      count: z.int().nonnegative(),
-    })
-    .nullable(),
+  /** In order: a result over MAX_RESULT_BYTES or MAX_RESULT_FILES has several. Empty where not one recording could be put into one. */
+  zips: z.array(zipSchema).max(MAX_ITEMS),
   /** Every recording of the request, in the order of the request. */
   items: z.array(itemSchema).max(MAX_ITEMS),
-  /** Bytes of the recordings that were published singly. */
+  /** Bytes of the recordings that can be heard singly. */
   totalBytes: z.int().nonnegative(),
 });
 export type Delivery = z.infer<typeof deliverySchema>;

@@ -1,12 +1,9 @@
 import type { Readable } from 'node:stream';
+import type { LinkPresentation } from '../recordings/source.ts';
 
-export interface PublishedObject {
+export interface PublishedObject extends LinkPresentation {
   /** `<job>/<name>`; the publisher puts its own prefix and the node's id before it. */
   readonly key: string;
-  readonly contentType: string;
-  /** File name a browser saves it under. */
-  readonly fileName: string;
-  readonly disposition: 'inline' | 'attachment';
 }
 
 /** Where results are delivered. Every object lies under `<prefix>/<node>/<job>/`. */
@@ -16,13 +13,19 @@ export interface Publisher {
   readonly place: string;
   /**
    * Stores an object from a stream with backpressure; it appears whole or not at all, and replaces an earlier
-   * one of the same key. Resolves with its size. @throws AppError `publish.unavailable` (retriable)
+   * one of the same key. `expectedBytes` says about how large it will be, where that is known. Resolves with its size.
+   * @throws AppError `publish.unavailable` (retriable)
    */
-  put(object: PublishedObject, body: Readable, signal: AbortSignal): Promise<number>;
+  put(object: PublishedObject, body: Readable, signal: AbortSignal, expectedBytes?: number): Promise<number>;
   /** Size of an object that is there whole; null where there is none. */
   size(key: string, signal: AbortSignal): Promise<number | null>;
-  /** A link that opens this object and no other until `expiresAt`. */
+  /** A link that opens this object and no other until `expiresAt`, or until `linksUntil` says that it does. */
   link(object: PublishedObject, expiresAt: Temporal.Instant): Promise<string>;
+  /**
+   * When a link that is made now to live until `wanted` truly dies: earlier where it is signed with temporary
+   * credentials, with which it ends; null where these do not tell their end.
+   */
+  linksUntil(wanted: Temporal.Instant): Promise<Temporal.Instant | null>;
   /**
    * Removes everything of a job, uploads that were never finished too; from `place` where that is given.
    * @throws AppError `publish.elsewhere` where it cannot reach that place

@@ -1,37 +1,30 @@
 import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
+import { makeClient, type S3Account } from '../bucket/client.ts';
+import { type HasWarnings, watchCredentials } from '../bucket/credentials.ts';
+import { dispositionOf } from '../bucket/disposition.ts';
+import { explainS3, failureOf, isNotFound } from '../bucket/errors.ts';
+import { createPresigner } from '../bucket/presign.ts';
+import { loadS3Sdk, type S3Sdk } from '../bucket/sdk.ts';
 import { mapBounded } from '../platform/concurrency.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
+import type { Log } from '../platform/log.ts';
 import { checkJobId, checkNodeId, parseKey } from './object-key.ts';
 import type { PublishedObject, Publisher } from './publisher.ts';
-import { explainS3, failureOf, isNotFound } from './s3-errors.ts';
-import { loadS3Sdk, type S3Sdk } from './s3-sdk.ts';
-import { PART_BYTES, putParts, putWhole, readBeginning } from './s3-upload.ts';
+import { PART_BYTES, planUpload, putParts, putWhole, readBeginning } from './s3-upload.ts';
 
-/** The longest that SigV4 lets a signed link live (AWS, "Authenticating Requests: Using Query Parameters"). */
-const MAX_LINK_SECONDS = 7 * 24 * 60 * 60;
 const DELETES_AT_A_TIME = 8;
 /** Of one listing; S3 gives 1,000 entries a page. */
 const MAX_PAGES = 200;
-const CONNECT_TIMEOUT_MS = 5_000;
-const REQUEST_TIMEOUT_MS = 60_000;
-const MAX_SOCKETS = 32;
-const DEFAULT_ATTEMPTS = 4;
 
-export interface S3PublisherOptions {
+export interface S3PublisherOptions extends S3Account {
   readonly bucket: string;
-  readonly region: string;
-  /** S3_ENDPOINT of a server other than AWS; null for AWS. */
-  readonly endpoint: string | null;
-  /** Null: the SDK's default chain (environment, profile, role of the host). */
-  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | null;
   /** S3_PUBLISH_PREFIX, without slashes at its ends; may be empty. */
   readonly prefix: string;
   readonly nodeId: string;
   readonly clock: Clock;
-  /** Tries of one request, the first included. */
-  readonly maxAttempts?: number;
+  readonly log: Log;
 }
 
 /** What the parts of this publisher share. */
@@ -39,21 +32,17 @@ interface Bucket {
   readonly sdk: S3Sdk;
   readonly client: S3Client;
   readonly name: string;
-  readonly clock: Clock;
 }
 
 /**
  * Results in a bucket under presigned links. A link made with temporary credentials dies with these, if that is
  * earlier. Errors: `publish.unavailable` (retriable) and `publish.refused`, which says what to do.
  */
-export async function createS3Publisher(options: S3PublisherOptions): Promise<Publisher> {
+export async function createS3Publisher(options: S3PublisherOptions): Promise<Publisher & HasWarnings> {
   const sdk = await loadS3Sdk();
-  const bucket: Bucket = {
-    sdk,
-    client: makeClient(sdk, options),
-    name: options.bucket,
-    clock: options.clock,
-  };
+  const client = makeClient(sdk, options);
+  const bucket: Bucket = { sdk, client, name: options.bucket };
+  const presigner = createPresigner({ ...options, sdk, client, use: 'publish' });
   const prefix = options.prefix.replaceAll(/^\/+|\/+$/g, '');
   const base = `${prefix === '' ? '' : `${prefix}/`}${checkNodeId(options.nodeId)}/`;
   const keyOf = (key: string): string => {
@@ -64,18 +53,20 @@ export async function createS3Publisher(options: S3PublisherOptions): Promise<Pu
   return {
     name: 's3',
     place: within + base,
-    put: async (object, body, signal) => {
+    put: async (object, body, signal, expectedBytes) => {
       try {
-        return await put(bucket, keyOf(object.key), object, body, signal);
+        return await put(bucket, keyOf(object.key), object, body, signal, expectedBytes);
       } catch (error) {
         signal.throwIfAborted();
-        throw explainS3(error, 'store the result');
+        throw explainS3(error, 'store the result', 'publish');
       } finally {
         body.destroy();
       }
     },
     size: (key, signal) => size(bucket, keyOf(key), signal),
-    link: (object, expiresAt) => link(bucket, keyOf(object.key), object, expiresAt),
+    link: async (object, expiresAt) => presigner.link(keyOf(object.key), object, expiresAt),
+    linksUntil: presigner.linksUntil,
+    ...watchCredentials({ ...options, client, use: 'publish' }),
     removeJob: async (jobId, signal, place = within + base) => {
       if (!place.startsWith(within)) {
         throw new AppError(
@@ -87,31 +78,10 @@ export async function createS3Publisher(options: S3PublisherOptions): Promise<Pu
         await removeAll(bucket, `${place.slice(within.length)}${checkJobId(jobId)}/`, signal);
       } catch (error) {
         signal.throwIfAborted();
-        throw explainS3(error, 'remove results');
+        throw explainS3(error, 'remove results', 'publish');
       }
     },
   };
-}
-
-function makeClient(sdk: S3Sdk, options: S3PublisherOptions): S3Client {
-  return new sdk.S3Client({
-    region: options.region,
-    ...(options.endpoint === null ? {} : { endpoint: options.endpoint, forcePathStyle: true }),
-    ...(options.credentials === null ? {} : { credentials: options.credentials }),
-    maxAttempts: options.maxAttempts ?? DEFAULT_ATTEMPTS,
-    // Trailing checksums are refused by servers other than AWS (Ceph: 411).
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    // Asking first costs a round trip for each part, and parts are small.
-    expectContinueHeader: false,
-    requestHandler: {
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      throwOnRequestTimeout: true,
-      httpAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
-      httpsAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
-    },
-  });
 }
 
 async function put(
@@ -120,6 +90,7 @@ async function put(
   object: PublishedObject,
   body: Readable,
   signal: AbortSignal,
+  expectedBytes?: number,
 ): Promise<number> {
   signal.throwIfAborted();
   const { sdk, client, name } = bucket;
@@ -138,7 +109,7 @@ async function put(
     if (whole !== null) return await putWhole(sdk, client, target, whole, signal);
     // What an earlier attempt left unfinished is paid for and seen by nobody.
     await abortUploads(bucket, key, (found) => found === key, signal);
-    return await putParts(sdk, client, target, rest, signal);
+    return await putParts(sdk, client, target, rest, planUpload(expectedBytes), signal);
   } finally {
     signal.removeEventListener('abort', stop);
   }
@@ -152,40 +123,8 @@ async function size(bucket: Bucket, key: string, signal: AbortSignal): Promise<n
   } catch (error) {
     signal.throwIfAborted();
     if (isNotFound(error)) return null;
-    throw explainS3(error, 'look for a result');
+    throw explainS3(error, 'look for a result', 'publish');
   }
-}
-
-async function link(
-  bucket: Bucket,
-  key: string,
-  object: PublishedObject,
-  expiresAt: Temporal.Instant,
-): Promise<string> {
-  const now = bucket.clock.now();
-  const seconds = Math.floor(now.until(expiresAt).total('seconds'));
-  if (seconds < 1)
-    throw new AppError('publish.expired', `a link that ended at ${expiresAt.toString()} cannot be made`);
-  const command = new bucket.sdk.GetObjectCommand({
-    Bucket: bucket.name,
-    Key: key,
-    ResponseContentType: object.contentType,
-    ResponseContentDisposition: dispositionOf(object),
-    ResponseCacheControl: 'private, no-store',
-  });
-  try {
-    return await bucket.sdk.getSignedUrl(bucket.client, command, {
-      expiresIn: Math.min(seconds, MAX_LINK_SECONDS),
-      signingDate: new Date(now.epochMilliseconds),
-    });
-  } catch (error) {
-    throw explainS3(error, 'sign a link');
-  }
-}
-
-/** File names are ours: letters, digits, `.`, `_` and `-`, so quoting is all it takes (RFC 6266). */
-function dispositionOf(object: PublishedObject): string {
-  return `${object.disposition}; filename="${object.fileName.replaceAll(/[^A-Za-z0-9._ -]/g, '_')}"`;
 }
 
 async function removeAll(bucket: Bucket, prefix: string, signal: AbortSignal): Promise<void> {
@@ -195,8 +134,10 @@ async function removeAll(bucket: Bucket, prefix: string, signal: AbortSignal): P
     // What is listed is removed before the next listing, so the first page is always the next one.
     const listing = new sdk.ListObjectsV2Command({ Bucket: name, Prefix: prefix });
     const { Contents = [], IsTruncated } = await client.send(listing, { abortSignal: signal });
+    // Whatever a server makes of the prefix, nothing else is removed.
+    const keys = Contents.flatMap(({ Key }) => (Key?.startsWith(prefix) === true ? [Key] : []));
     // One by one: DeleteObjects wants checksums that not every server knows, and not every server has it.
-    await mapBounded(Contents, DELETES_AT_A_TIME, async ({ Key }) => {
+    await mapBounded(keys, DELETES_AT_A_TIME, async (Key) => {
       await client.send(new sdk.DeleteObjectCommand({ Bucket: name, Key }), { abortSignal: signal });
     });
     if (IsTruncated !== true) return;

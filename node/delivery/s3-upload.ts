@@ -1,14 +1,19 @@
 import { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
-import type { S3Sdk } from './s3-sdk.ts';
+import type { S3Sdk } from '../bucket/sdk.ts';
 
-/**
- * Parts of a large upload, the smallest S3 takes: with at most 10,000 of them an object can have 50 GB. Memory is
- * about three times this for each upload that runs (the part that is sent, the one being filled, and its copy).
- */
-export const PART_BYTES = 5 * 1024 * 1024;
-/** Parts of one upload that are sent at a time. */
-const PARTS_AT_A_TIME = 2;
+const MEGABYTE = 1024 * 1024;
+/** An object up to this goes up in one request, a larger one in parts of it: the smallest that S3 takes. */
+export const PART_BYTES = 5 * MEGABYTE;
+/** S3 takes 10,000 of one object; what is expected may be short of what comes, so not all are planned with. */
+const PLANNED_PARTS = 9_000;
+/** Parts of one upload that are sent at a time: one waits for the far end while others are on the wire. */
+const PARTS_AT_A_TIME = 4;
+/** Fewer where parts are larger: what an upload holds is about twice this (what is sent, and what is being filled). */
+const SENDING_BYTES = 48 * MEGABYTE;
+
+/** Chunks, not bytes: the content of a recording is a chunk of a ZIP. */
+const ONE_AHEAD = { highWaterMark: 1 };
 /** Ending an unfinished upload is worth this much waiting on a way out. */
 const ABORT_TIMEOUT_MS = 10_000;
 
@@ -47,7 +52,7 @@ export async function readBeginning(body: Readable, maxBytes: number): Promise<B
       body.destroy();
     }
   }
-  return { whole: null, rest: Readable.from(all()) };
+  return { whole: null, rest: Readable.from(all(), ONE_AHEAD) };
 }
 
 /** Sends a small object in one request; the SDK repeats it where it fails in passing. */
@@ -62,12 +67,27 @@ export async function putWhole(
   return content.length;
 }
 
-/** Sends a body of unknown length in parts; the object appears when the last has arrived. Gives its size. */
+/** How a body of about this size goes up. */
+export interface UploadPlan {
+  readonly partBytes: number;
+  readonly partsAtATime: number;
+}
+
+/** Parts large enough for the object to be whole with the 10,000 that S3 takes; of unknown size it can have 50 GB. */
+export function planUpload(expectedBytes = 0): UploadPlan {
+  const needed = Math.ceil(expectedBytes / PLANNED_PARTS / MEGABYTE) * MEGABYTE;
+  const partBytes = Math.max(PART_BYTES, needed);
+  const fitting = Math.max(1, Math.floor(SENDING_BYTES / partBytes));
+  return { partBytes, partsAtATime: Math.min(PARTS_AT_A_TIME, fitting) };
+}
+
+/** Sends a body in parts; the object appears when the last has arrived. Gives its size. */
 export async function putParts(
   sdk: S3Sdk,
   client: S3Client,
   target: UploadTarget,
   body: Readable,
+  { partBytes, partsAtATime }: UploadPlan,
   signal: AbortSignal,
 ): Promise<number> {
   let sizeBytes = 0;
@@ -79,9 +99,9 @@ export async function putParts(
   }
   const upload = new sdk.Upload({
     client: abortable(sdk, client, signal),
-    params: { ...target, Body: Readable.from(counted()) },
-    partSize: PART_BYTES,
-    queueSize: PARTS_AT_A_TIME,
+    params: { ...target, Body: Readable.from(counted(), ONE_AHEAD) },
+    partSize: partBytes,
+    queueSize: partsAtATime,
   });
   const stop = (): void => {
     body.destroy(signal.reason as Error);

@@ -56,6 +56,7 @@ export function createWebPublisher(options: WebPublisherOptions): Publisher {
     },
     link: (object, expiresAt) =>
       Promise.resolve(publicUrl + linkPath(node, object, options.linkKey, expiresAt)),
+    linksUntil: (wanted) => Promise.resolve(wanted),
     removeJob: (jobId) => removeFromWeb(options.root, jobId),
   };
 }
@@ -115,11 +116,18 @@ async function putFile(
   return sizeBytes;
 }
 
-/** Each write is a trip to another thread, and the headers of a ZIP come in pieces of a few bytes: they travel together. */
+/** Each write is a trip to another thread: small pieces travel together. What is a block by itself is not copied. */
 async function* inBlocks(body: Readable): AsyncGenerator<Buffer> {
   let pieces: Buffer[] = [];
   let length = 0;
   for await (const piece of body as AsyncIterable<Buffer>) {
+    if (piece.length >= BLOCK_BYTES) {
+      if (length > 0) yield Buffer.concat(pieces, length);
+      pieces = [];
+      length = 0;
+      yield piece;
+      continue;
+    }
     pieces.push(piece);
     length += piece.length;
     if (length < BLOCK_BYTES) continue;

@@ -1,5 +1,5 @@
 import type { Job } from '../../protocol/job.ts';
-import type { JobReport } from '../../protocol/methods.ts';
+import type { RpcResult } from '../../protocol/methods.ts';
 import type { Peer } from '../peer/peer.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, codeOf, isRetriable, messageOf } from '../platform/errors.ts';
@@ -25,6 +25,8 @@ export interface HandOverOptions {
   readonly random: () => number;
 }
 
+type Submitted = RpcResult<'job.submit'>;
+
 /** Takes jobs to the peer, by call or as a file. */
 export function createHandOver(options: HandOverOptions) {
   const { peerId, peer, dropbox, clock, log } = options;
@@ -36,16 +38,15 @@ export function createHandOver(options: HandOverOptions) {
     confirmed: boolean,
     timeoutMs: number,
     signal: AbortSignal,
-  ): Promise<JobReport> {
+  ): Promise<Submitted> {
     const { id, digest, request, source, generation } = job;
     const again = generation === 0 ? {} : { generation };
     if (peer === null) throw noRpc();
-    const { report } = await peer.call(
+    return peer.call(
       'job.submit',
       { id, digest, request, source, confirmed, ...again },
       { timeoutMs, signal },
     );
-    return report;
   }
 
   /** Bounded tries; gives the last failure where none succeeded. @throws what the peer says for good */
@@ -53,7 +54,7 @@ export function createHandOver(options: HandOverOptions) {
     job: Job,
     confirmed: boolean,
     signal: AbortSignal,
-  ): Promise<JobReport | AppError> {
+  ): Promise<Submitted | AppError> {
     if (peer === null) return noRpc();
     const { count, totalMs } = triesFor(peer.contact(), clock.now());
     const until = clock.monotonicMs() + totalMs;
@@ -98,7 +99,10 @@ export function createHandOver(options: HandOverOptions) {
      */
     handOver: async (job: Job, confirmed: boolean, signal: AbortSignal): Promise<Custody> => {
       const answer = await callRepeatedly(job, confirmed, signal);
-      if (!(answer instanceof AppError)) return { way: 'rpc', position: answer.position };
+      if (!(answer instanceof AppError)) {
+        const { report, measured = null } = answer;
+        return { way: 'rpc', position: report.position, measured };
+      }
       try {
         await drop(job, signal);
       } catch (error) {
@@ -109,7 +113,7 @@ export function createHandOver(options: HandOverOptions) {
       }
       if (peer !== null)
         log.warn(`${peerId} was not reached by RPC: dropped a file there`, { code: answer.code });
-      return { way: 'drop', position: null };
+      return { way: 'drop', position: null, measured: null };
     },
   };
 }

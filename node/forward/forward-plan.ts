@@ -11,8 +11,10 @@ export const CUSTODY_STEP = 'submit';
 /** The step of RAMAIS at which its confirmation goes out. */
 const CONFIRMATION_STEP = 'mail:confirmation';
 
-/** How a job became the peer's, and where it stood in the lane there, where the peer said so. */
-export type Custody = { way: 'rpc' | 'drop'; position: number | null };
+/** What the peer said of a job that it took: its place in the lane there, and what its search will find. */
+export type Placement = { position: number | null; measured: { count: number; bytes: number } | null };
+/** How a job became the peer's, and what that said of it. */
+export type Custody = Placement & { way: 'rpc' | 'drop' };
 
 /** How often a call is tried, and for how long in all. */
 export interface Tries {
@@ -63,8 +65,9 @@ export function isCircuitOpen(contact: PeerContact, now: Temporal.Instant): bool
 export function custodyOf(job: Job | undefined): (Custody & { readonly since: Temporal.Instant }) | null {
   const step = job?.steps[CUSTODY_STEP];
   if (step?.doneAt == null) return null;
-  const { way, position } = step.result as Custody;
-  return { way, position, since: Temporal.Instant.from(step.doneAt) };
+  // Those of before 'measured' was kept have none.
+  const { way, position, measured = null } = step.result as Omit<Custody, 'measured'> & Partial<Custody>;
+  return { way, position, measured, since: Temporal.Instant.from(step.doneAt) };
 }
 
 /** Whether the requester knows that the job was taken, or is not to be told. */

@@ -17,6 +17,7 @@ import {
   judge,
   patience,
   PEER_AWAY,
+  type Placement,
   retryMs,
   triesFor,
   waitedMs,
@@ -39,8 +40,8 @@ export interface Forwarder {
    * requester is to know that it waits; it sends that mail once. @throws AppError where the peer refuses for good
    */
   work(job: Job, context: JobContext, tellDelayed: () => Promise<void>): Promise<Ending | Waiting>;
-  /** Position in the peer's lane; waits up to two seconds for the first try. Null where the peer has not said it. */
-  placement(job: Job, signal: AbortSignal): Promise<number | null>;
+  /** What the peer said of the job; waits up to two seconds for the first try. Nulls where it has not said it. */
+  placement(job: Job, signal: AbortSignal): Promise<Placement>;
   /** Says that a job's confirmation is out, so that the peer may begin; nobody waits for it. */
   confirmed(job: Job): void;
   /**
@@ -214,7 +215,8 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
           firstTries.delete(id);
         }
       }
-      return known()?.position ?? null;
+      const { position = null, measured = null } = known() ?? {};
+      return { position, measured };
     },
     confirmed: ({ id }) => {
       const job = spool.get(id);

@@ -12,6 +12,7 @@ import type { Audit } from '../audit.ts';
 import type { Registry } from '../commands/registry.ts';
 import { type Ledger, NOWHERE } from '../ingest/ledger.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
+import type { Measured } from '../recordings/source.ts';
 import { digestOf } from '../queue/job-file.ts';
 import type { NewJob, Spool } from '../queue/spool.ts';
 import type { Holds } from './forward-holds.ts';
@@ -97,7 +98,17 @@ async function submit(
     throw refused('this node took it in too, and hands it over itself');
   const told = current === null ? purged(options, id) : reportOf(options, current);
   if (told === null) throw new AppError('rpc.unavailable', 'the job is gone again', { retriable: true });
-  return { kind, report: told };
+  // The caller's confirmation waits for it; one that is out already does not.
+  const measured = confirmed || current === null ? null : await foretell(options, current);
+  return { kind, report: told, measured };
+}
+
+/** What the job's search will find, where that is known at once. */
+async function foretell({ registry }: JobHandlersOptions, job: Job): Promise<Measured | null> {
+  const command = registry.get(job.request.command);
+  const params = command?.schema.safeParse(job.request.params);
+  if (command?.foretell === undefined || params?.success !== true) return null;
+  return command.foretell(params.data, new AbortController().signal);
 }
 
 /** A job that failed here, and that somebody there wants tried again; null where that is not so, or has been done. */

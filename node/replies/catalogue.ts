@@ -1,10 +1,11 @@
 import type { SourceName } from '../../protocol/job.ts';
-import type { RecordingFault } from '../recordings/source.ts';
-import { plural } from './format.ts';
+import type { Measured, RecordingFault } from '../recordings/source.ts';
+import { formatSize, plural } from './format.ts';
 import type { AccessRefusalReason, NoticeKind } from './views.ts';
 
 /**
- * What the mails say, in Portuguese, beside the sentences for faults (`fault-sentences.ts`). Sentences that stand
+ * What the mails say, in Portuguese, beside the sentences for faults and failures (`fault-sentences.ts`,
+ * `failure-sentences.ts`). Sentences that stand
  * in one mail alone stand in that mail's file.
  */
 export const PRODUCT = 'Gravações de chamadas';
@@ -34,7 +35,7 @@ export const ANY_SERVER = 'todos';
 
 /** Where a search looked, as people call it. */
 export function sourceName(source: SourceName): string {
-  return { audio: 'servidor de gravações (disco)', s3: 'arquivo de gravações na nuvem (S3)' }[source];
+  return { audio: 'servidor de gravações (disco)', s3: 'armazenamento na nuvem (S3)' }[source];
 }
 
 /** In which clock times are meant. */
@@ -42,11 +43,23 @@ export function zoneName(timeZone: string): string {
   return timeZone === 'America/Sao_Paulo' ? 'horário de Brasília' : `horário de ${timeZone}`;
 }
 
-/** Where a job stands in its lane; null where the other server is to work it, and has not said. */
-export function positionSentence(position: number | null): string {
+/**
+ * Where a job stands in its lane; null where the other server is to work it, and has not said. `found`: what it
+ * will find has been told beside it.
+ */
+export function positionSentence(position: number | null, found: boolean): string {
   if (position === null) return 'aguardando o outro servidor';
-  if (position <= 1) return 'já estamos procurando';
+  if (position <= 1) return found ? 'já estamos preparando o resultado' : 'já estamos procurando';
   return `${position}º na fila (${plural(position - 1, 'pedido', 'pedidos')} antes do seu)`;
+}
+
+/** What the search will find, told before it is done; it promises nothing. */
+export function measuredSentence({ count, bytes }: Measured): string {
+  if (count === 0) {
+    return 'Até agora não encontramos nenhuma gravação; a busca completa ainda será feita.';
+  }
+  const size = bytes === 0 ? '' : ` (${formatSize(bytes)})`;
+  return `Encontramos ${plural(count, 'gravação', 'gravações')}${size}.`;
 }
 
 /** What happened to a recording, after "A gravação …" or beside it. */
@@ -56,7 +69,24 @@ export const RECORDING_FAULT: Readonly<Record<RecordingFault, string>> = {
   vanished: 'arquivo que sumiu durante a busca',
   growing: 'chamada ainda em gravação; pode faltar o final',
   broken: 'arquivo com defeito; pode não tocar até o fim',
+  archived: 'arquivada (armazenamento frio)',
 };
+
+/** What it takes to hear recordings in cold storage, which hours may pass before. */
+export function archivedAdvice(count: number): string {
+  return count === 1
+    ? 'Ela está em armazenamento frio: peça ao administrador que a restaure e, depois, envie o pedido de novo.'
+    : 'Elas estão em armazenamento frio: peça ao administrador que as restaure e, depois, envie o pedido de novo.';
+}
+
+/** How long links open, said beside them. */
+export function expirySentence(expires: string): string {
+  return `Os links valem até ${expires}. Depois disso, as cópias feitas para este pedido são apagadas; se precisar, envie o pedido de novo.`;
+}
+
+/** Said where links are signed with credentials whose end nobody can tell. */
+export const MAY_END_EARLIER =
+  'Os links podem parar de funcionar antes desse horário, porque o acesso à nuvem que os assina é temporário. Baixe logo o que precisar; se um link não abrir mais, envie o pedido de novo.';
 
 /** What a search does not find, whatever is asked for. */
 export const QUEUE_CALLS =
@@ -74,52 +104,6 @@ export function serverSentence(server: string | null, narrowed: boolean | null):
 export function unreadableSentence(count: number): string {
   const places = count === 1 ? '1 pasta não pôde ser lida' : `${count} pastas não puderam ser lidas`;
   return `${places}: pode haver gravações que não aparecem aqui. O administrador também recebeu este aviso.`;
-}
-
-/** What happened, in plain words, and what the requester may do. Goes by the error's code. */
-export function failureSentence(code: string): { readonly happened: string; readonly advice: string } {
-  const wait = 'Quando o problema for resolvido, basta enviar o pedido de novo.';
-  if (/timeout/i.test(code)) {
-    return {
-      happened: 'O trabalho passou do tempo máximo e foi interrompido.',
-      advice: 'Tente um período menor ou menos ramais por e-mail.',
-    };
-  }
-  if (/cancel/i.test(code)) {
-    return {
-      happened: 'O pedido foi cancelado por um operador.',
-      advice: 'Se ainda precisar, envie de novo.',
-    };
-  }
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return { happened: 'Faltou espaço em disco para preparar o resultado.', advice: wait };
-  }
-  if (code === 'recordings.too-many') {
-    return {
-      happened: 'O período pedido tem gravações demais para um só resultado.',
-      advice: 'Tente um período menor ou menos ramais por e-mail.',
-    };
-  }
-  if (code === 'peer.away') {
-    return { happened: 'O servidor onde estas gravações ficam não está respondendo.', advice: wait };
-  }
-  if (code === 'job.refused' || code === 'job.conflict') {
-    return {
-      happened: 'O servidor onde estas gravações ficam não aceitou o pedido.',
-      advice:
-        'Enviar de novo não resolve: o administrador precisa conferir a configuração dos dois servidores.',
-    };
-  }
-  if (code.startsWith('recordings.')) {
-    return { happened: 'O lugar onde as gravações ficam não respondeu.', advice: wait };
-  }
-  if (code.startsWith('publish.')) {
-    return { happened: 'As gravações não puderam ser colocadas no local de entrega.', advice: wait };
-  }
-  if (code.startsWith('mail.')) {
-    return { happened: 'O e-mail com o resultado não pôde ser enviado.', advice: wait };
-  }
-  return { happened: 'Aconteceu um erro inesperado ao processar o pedido.', advice: wait };
 }
 
 export const ACCESS_REFUSAL: Readonly<

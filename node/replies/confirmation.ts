@@ -1,4 +1,4 @@
-import { LABEL, positionSentence } from './catalogue.ts';
+import { LABEL, measuredSentence, positionSentence } from './catalogue.ts';
 import { pairs, paragraph } from './components.ts';
 import { shortId } from './format.ts';
 import { page } from './page.ts';
@@ -18,12 +18,10 @@ const NEXT =
 export function confirmationMail(view: ConfirmationView): ReplyMail {
   const { extensions } = view.request;
   const whose = `${extensions.length === 1 ? 'do' : 'dos'} ${extensionsPhrase(extensions)}`;
-  const lead = `Entendemos o seu pedido: gravações ${whose}, de ${rangePhrase(view.request)}.`;
-  const rows: Pair[] = [
-    ...jobPairs(view),
-    [LABEL.position, positionSentence(view.position)],
-    [LABEL.request, shortId(view.jobId)],
-  ];
+  const found = view.measured === null ? '' : ` ${measuredSentence(view.measured)}`;
+  const lead = `Entendemos o seu pedido: gravações ${whose}, de ${rangePhrase(view.request)}.${found}`;
+  const situation = positionSentence(view.position, view.measured !== null && view.measured.count > 0);
+  const rows: Pair[] = [...jobPairs(view), [LABEL.position, situation], [LABEL.request, shortId(view.jobId)]];
   const footer = jobFooter(view.jobId, view.request.subject);
   const paragraphs = view.position === null ? [AWAITED, NEXT] : [NEXT];
   const text = new TextMail().title(HEADING, '=').paragraph(lead).blank().pairs(rows);
@@ -34,7 +32,7 @@ export function confirmationMail(view: ConfirmationView): ReplyMail {
     text: text.toString(),
     html: page({
       title: HEADING,
-      preheader: `${HEADING}: ${extensionsPhrase(view.request.extensions)}, ${rangePhrase(view.request)}. Situação: ${positionSentence(view.position)}.`,
+      preheader: `${HEADING}: ${extensionsPhrase(view.request.extensions)}, ${rangePhrase(view.request)}.${found} Situação: ${situation}.`,
       heading: HEADING,
       lead,
       body: [pairs(rows), paragraphs.map((sentence) => paragraph(sentence))],

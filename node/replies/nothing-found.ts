@@ -57,7 +57,9 @@ function opening(view: NothingFoundView): { heading: string; lead: string } {
   if (view.leftOut.length > 0) {
     return {
       heading: 'Nenhuma gravação pôde ser entregue',
-      lead: 'Encontramos gravações deste pedido, mas nenhuma tem áudio que possa ser entregue. Veja abaixo o motivo de cada uma.',
+      lead: view.leftOut.every(({ fault }) => fault === 'archived')
+        ? 'Encontramos gravações deste pedido, mas todas estão arquivadas e precisam ser restauradas antes.'
+        : 'Encontramos gravações deste pedido, mas nenhuma tem áudio que possa ser entregue. Veja abaixo o motivo de cada uma.',
     };
   }
   return {
@@ -68,10 +70,18 @@ function opening(view: NothingFoundView): { heading: string; lead: string } {
 
 function thingsToCheck(view: NothingFoundView): string[] {
   if (view.leftOut.length > 0) {
+    const whole = view.leftOut.filter(({ fault }) => fault !== 'archived');
     return [
-      'Se a chamada ainda estava em andamento, peça de novo depois que ela terminar.',
-      'Arquivos vazios costumam ser de chamadas que não foram atendidas.',
-      'Se o áudio deveria existir, fale com o administrador e informe o número deste pedido.',
+      ...(whole.length === view.leftOut.length
+        ? []
+        : ['Restaurar uma gravação arquivada pode levar horas: combine o prazo com o administrador.']),
+      ...(whole.length === 0
+        ? []
+        : [
+            'Se a chamada ainda estava em andamento, peça de novo depois que ela terminar.',
+            'Arquivos vazios costumam ser de chamadas que não foram atendidas.',
+            'Se o áudio deveria existir, fale com o administrador e informe o número deste pedido.',
+          ]),
     ];
   }
   const one = view.request.extensions.length === 1;

@@ -2,6 +2,7 @@ import type { Fault } from '../commands/command.ts';
 import { formatWallTime } from '../commands/wall-time.ts';
 import {
   ANY_SERVER,
+  archivedAdvice,
   AUTOMATIC,
   LABEL,
   QUEUE_CALLS,
@@ -73,16 +74,28 @@ export interface Group {
 }
 
 /** What a person must know before reading a result; empty where all is well. */
-export function warningGroups(view: CoverageView & Partial<Pick<ResultView, 'recordings'>>): Group[] {
+export function warningGroups(
+  view: CoverageView & Partial<Pick<ResultView, 'recordings' | 'zips'>>,
+): Group[] {
   const groups: Group[] = [];
-  const more =
-    view.recordings === undefined ? '.' : '; a lista completa está no manifesto.csv, dentro do ZIP.';
+  const more = whereTheRestIs(view.zips?.length ?? 0);
   if (view.unreadable > 0) {
     groups.push({ title: 'Resultado incompleto', lines: [unreadableSentence(view.unreadable)] });
   }
-  if (view.leftOut.length > 0) {
-    const found = plural(view.leftOut.length, 'gravação encontrada ficou', 'gravações encontradas ficaram');
-    groups.push({ title: `${found} de fora`, lines: faultLines(view.leftOut, more) });
+  const archived = view.leftOut.filter(({ fault }) => fault === 'archived');
+  const leftOut = view.leftOut.filter(({ fault }) => fault !== 'archived');
+  if (archived.length > 0) {
+    const found = plural(
+      archived.length,
+      'gravação está arquivada e ficou',
+      'gravações estão arquivadas e ficaram',
+    );
+    const lines = [archivedAdvice(archived.length), ...faultLines(archived, more)];
+    groups.push({ title: `${found} de fora`, lines });
+  }
+  if (leftOut.length > 0) {
+    const found = plural(leftOut.length, 'gravação encontrada ficou', 'gravações encontradas ficaram');
+    groups.push({ title: `${found} de fora`, lines: faultLines(leftOut, more) });
   }
   const doubtful = (view.recordings ?? []).filter(({ fault }) => fault !== null);
   if (doubtful.length > 0) {
@@ -96,9 +109,17 @@ export function warningGroups(view: CoverageView & Partial<Pick<ResultView, 'rec
   return groups;
 }
 
+/** Ends the line after a list that was cut. */
+function whereTheRestIs(zips: number): string {
+  if (zips === 0) return '.';
+  return zips === 1
+    ? '; a lista completa está no manifesto.csv, dentro do ZIP.'
+    : '; a lista completa está nos arquivos manifesto, dentro dos ZIPs.';
+}
+
 function faultLines(recordings: readonly (LeftOutView | RecordingView)[], andMore: string): string[] {
   const lines = recordings.slice(0, MAX_FAULTY_SHOWN).map(({ startedAt, origin, destination, fault }) => {
-    const what = fault === null ? '' : `: ${RECORDING_FAULT[fault]}`;
+    const what = fault === null || fault === 'archived' ? '' : `: ${RECORDING_FAULT[fault]}`;
     return `${formatWallTime(startedAt)}, ${origin} → ${destination}${what}`;
   });
   const more = recordings.length - lines.length;

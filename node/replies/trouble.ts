@@ -1,4 +1,4 @@
-import { failureSentence } from './catalogue.ts';
+import { failureSentence } from './failure-sentences.ts';
 import { pairs, paragraph, section } from './components.ts';
 import { formatInstant, shortId } from './format.ts';
 import { page } from './page.ts';

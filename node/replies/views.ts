@@ -1,6 +1,6 @@
 import type { SourceName } from '../../protocol/job.ts';
 import type { Fault } from '../commands/command.ts';
-import type { RecordingFault, WallTime } from '../recordings/source.ts';
+import type { Measured, RecordingFault, WallTime } from '../recordings/source.ts';
 
 /** A mail of ours without its addresses. */
 export interface ReplyMail {
@@ -33,6 +33,8 @@ export interface JobView {
 export interface ConfirmationView extends JobView {
   /** Position in the lane of the node that works it, 1 being worked on; null while the other server has not said so. */
   readonly position: number | null;
+  /** What the search will find; null where that was not known in time. */
+  readonly measured: Measured | null;
 }
 
 export interface RecordingView {
@@ -42,8 +44,8 @@ export interface RecordingView {
   readonly sizeBytes: number;
   /** Name of its entry in the ZIP. */
   readonly fileName: string;
-  /** Opens the recording. */
-  readonly url: string;
+  /** Opens the recording; null for those beyond MAX_LISTED, which are heard from the ZIP. */
+  readonly url: string | null;
   /** `growing` or `broken` where it is delivered with a warning. */
   readonly fault: RecordingFault | null;
 }
@@ -69,13 +71,19 @@ export interface ZipView {
   readonly url: string;
   readonly sizeBytes: number;
   readonly fileName: string;
+  /** Recordings in it. */
+  readonly count: number;
 }
 
 export interface ResultView extends JobView, CoverageView {
   /** All that were delivered, by time; the mail shows as many as fit. At least one. */
   readonly recordings: readonly RecordingView[];
-  readonly zip: ZipView;
+  /** At least one; several are the parts of a result that is too large for one. */
+  readonly zips: readonly ZipView[];
+  /** When the links truly die. */
   readonly expiresAt: Temporal.Instant;
+  /** They are signed with temporary credentials that do not tell their end: they may die earlier. */
+  readonly mayEndEarlier: boolean;
 }
 
 export interface NothingFoundView extends JobView, CoverageView {

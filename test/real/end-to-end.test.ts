@@ -1,5 +1,6 @@
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { recordingName, unfinishedWav, wav } from '../support/audio.ts';
 import { type Ceph, startCeph } from '../support/ceph.ts';
@@ -45,15 +46,26 @@ afterAll(async () => {
   await ceph?.end();
 });
 
-describe.each(['web', 's3'] as const)('with PUBLISH=%s', (publish) => {
+const CASES = [
+  { name: 'disk-web', what: 'recordings on disk and PUBLISH=web', publish: 'web', layout: null },
+  { name: 'disk-s3', what: 'recordings on disk and PUBLISH=s3', publish: 's3', layout: null },
+  { name: 'dated-s3', what: 'a bucket by day and PUBLISH=s3', publish: 's3', layout: '{yyyy}/{mm}/{dd}/' },
+  { name: 'flat-web', what: 'a bucket without days and PUBLISH=web', publish: 'web', layout: 'flat' },
+] as const;
+
+describe.each(CASES)('with $what', ({ name: place, publish, layout }) => {
   let node: NodeUnderTest;
-  const maria = `maria-${publish}@example.test`;
+  const maria = `maria-${place}@example.test`;
+  const recordingsBucket = `origem-${place}`;
 
   beforeAll(async () => {
     const s3 = publish === 's3' ? { s3: { ceph, bucket: BUCKET } } : {};
-    const mailbox = { EMAIL_SERVICE: `comandos-${publish}@example.test`, WHITELIST: maria };
-    node = await prepareNode({ servers, ...s3, settings: { ...mailbox, SMTP_FROM: mailbox.EMAIL_SERVICE } });
+    const mailbox = { EMAIL_SERVICE: `comandos-${place}@example.test`, WHITELIST: maria };
+    const source = layout === null ? {} : bucketSettings(recordingsBucket, layout);
+    const settings = { NODE_ID: place, ...mailbox, SMTP_FROM: mailbox.EMAIL_SERVICE, ...source };
+    node = await prepareNode({ servers, ...s3, settings });
     await putRecordings(node.recordingsDir);
+    if (layout !== null) await putIntoBucket(node.recordingsDir, recordingsBucket);
     await node.start();
   });
   afterAll(async () => {
@@ -63,7 +75,7 @@ describe.each(['web', 's3'] as const)('with PUBLISH=%s', (publish) => {
   test('a mail goes in and the recordings come out, byte for byte, singly and in one ZIP', async () => {
     const messageId = await sendRequest(servers, REQUEST, {
       from: maria,
-      to: `comandos-${publish}@example.test`,
+      to: `comandos-${place}@example.test`,
     });
     const [confirmation] = await waitForMails(servers, maria, 1, isKind('confirmation'));
     const [result] = await waitForMails(servers, maria, 1, isKind('result'));
@@ -106,6 +118,17 @@ describe.each(['web', 's3'] as const)('with PUBLISH=%s', (publish) => {
     const manifest = entries.get('manifesto.csv')?.toString() ?? '';
     expect(manifest.trim().split('\n')).toHaveLength(1 + 6);
     expect(result.parsed.text).toMatch(/vazi/i);
+    if (layout === null) return;
+
+    // Heard where they lie: the ZIP alone is published.
+    expect(playing.every(({ url }) => url.includes(`/${recordingsBucket}/2025/10/2`))).toBe(true);
+    const published =
+      publish === 'web'
+        ? await readdir(join(node.stateDir, 'web'), { recursive: true })
+        : (await keysOf(BUCKET)).filter((key) => key.includes(`/${place}/`));
+    expect(published.filter((key) => key.endsWith('.zip'))).toHaveLength(1);
+    expect(published.filter((key) => key.endsWith('.wav'))).toEqual([]);
+    expect(await keysOf(recordingsBucket)).toHaveLength(9);
   });
 
   test('part of a recording can be asked for, as a player does', async () => {
@@ -121,7 +144,7 @@ describe.each(['web', 's3'] as const)('with PUBLISH=%s', (publish) => {
   });
 
   test('the mail is read and marked, and the journal of the job is in completed/', async () => {
-    const [request] = await mailsOf(servers, `comandos-${publish}@example.test`);
+    const [request] = await mailsOf(servers, `comandos-${place}@example.test`);
     expect(request?.seen).toBe(true);
     expect(request?.flags.has('$Parelha')).toBe(true);
     await eventually(
@@ -154,12 +177,39 @@ describe.each(['web', 's3'] as const)('with PUBLISH=%s', (publish) => {
 
   test('nothing else was sent: one confirmation and one result, to the admin with the requester in copy', async () => {
     const mails = (await mailsOf(servers, PEOPLE.admin)).filter(({ raw }) =>
-      raw.includes(`comandos-${publish}@`),
+      raw.includes(`comandos-${place}@`),
     );
     expect(mails.map(kindOf).toSorted()).toEqual(['confirmation', 'result']);
     expect(await mailsOf(servers, maria)).toHaveLength(2);
   });
 });
+
+function bucketSettings(bucket: string, layout: string): Record<string, string> {
+  return {
+    SOURCES: 's3',
+    S3_RECORDINGS_BUCKET: bucket,
+    S3_RECORDINGS_LAYOUT: layout,
+    S3_ENDPOINT: ceph.endpoint,
+    S3_REGION: ceph.region,
+    S3_ACCESS_KEY_ID: ceph.accessKey,
+    S3_SECRET_ACCESS_KEY: ceph.secretKey,
+  };
+}
+
+async function putIntoBucket(root: string, bucket: string): Promise<void> {
+  await ceph.makeBucket(bucket);
+  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const Body = await readFile(path);
+    await ceph.client.send(new PutObjectCommand({ Bucket: bucket, Key: relative(root, path), Body }));
+  }
+}
+
+async function keysOf(bucket: string): Promise<string[]> {
+  const { Contents = [] } = await ceph.client.send(new ListObjectsV2Command({ Bucket: bucket }));
+  return Contents.map(({ Key = '' }) => Key);
+}
 
 async function originalsByDestination(root: string): Promise<Map<string, Buffer>> {
   const originals = new Map<string, Buffer>();

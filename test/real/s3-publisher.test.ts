@@ -4,13 +4,17 @@ import {
   CreateMultipartUploadCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect } from 'vitest';
+import { createPresigner } from '../../node/bucket/presign.ts';
+import { loadS3Sdk } from '../../node/bucket/sdk.ts';
 import { deliver } from '../../node/delivery/deliver.ts';
 import { createS3Publisher } from '../../node/delivery/s3-publisher.ts';
 import { AppError } from '../../node/platform/errors.ts';
 import { systemClock } from '../../node/platform/clock.ts';
+import { silentLog } from '../../node/platform/log.ts';
 import { recordingName, wav } from '../support/audio.ts';
 import { type Ceph, startCeph } from '../support/ceph.ts';
 import { allRecordings, readZip, testZip } from '../support/delivery.ts';
@@ -35,6 +39,7 @@ async function harness() {
     prefix,
     nodeId: 'audio',
     clock: systemClock,
+    log: silentLog,
   });
   return {
     publisher,
@@ -104,6 +109,20 @@ describe('on a Ceph S3 gateway', () => {
     await eventually('the link to be refused', async () => (await made.fetch(link)).status === 403);
   });
 
+  test('a link to what lies under an odd key opens it, and has it saved under its name', async () => {
+    const bucket = { sdk: await loadS3Sdk(), client: ceph.client, bucket: BUCKET, clock: systemClock };
+    const presigner = createPresigner({ ...bucket, use: 'recordings' });
+    for (const fileName of ['ligação "1" + 2%.wav', "it's (1)*; x=1.wav", '通話 🎧.wav']) {
+      const key = `odd/${randomUUID()}/${fileName}`;
+      await ceph.client.send(new PutObjectCommand({ Bucket: BUCKET, Key: key, Body: fileName }));
+      const as = { fileName, contentType: 'audio/wav', disposition: 'inline' } as const;
+      const answer = await fetch(await presigner.link(key, as, systemClock.now().add({ hours: 1 })));
+      expect([answer.status, await answer.text()]).toEqual([200, fileName]);
+      const saved = /filename\*=UTF-8''(.*)$/.exec(answer.headers.get('content-disposition') ?? '')?.[1];
+      expect(decodeURIComponent(saved ?? '')).toBe(fileName);
+    }
+  });
+
   test('a link serves parts, so that a browser can seek', async () => {
     await using made = await harness();
     const object = audioObject(JOB, 'a.wav');
@@ -165,6 +184,7 @@ describe('on a Ceph S3 gateway', () => {
       prefix: 'x',
       nodeId: 'audio',
       clock: systemClock,
+      log: silentLog,
     };
     const right = { accessKeyId: ceph.accessKey, secretAccessKey: ceph.secretKey };
     const nowhere = await createS3Publisher({ ...options, bucket: 'not-there', credentials: right });
@@ -189,6 +209,7 @@ describe('on a Ceph S3 gateway', () => {
       prefix: 'x',
       nodeId: 'audio',
       clock: systemClock,
+      log: silentLog,
       maxAttempts: 2,
     });
     await expect(publisher.put(audioObject(JOB, 'a.wav'), bodyOf(1), signal)).rejects.toMatchObject({
@@ -215,10 +236,15 @@ describe('on a Ceph S3 gateway', () => {
       job: JOB,
       recordings,
       expiresAt: made.inAnHour,
+      archiving: { level: 0, maxBytes: 1_000_000_000, maxFiles: 1000 },
+      clock: systemClock,
+      log: silentLog,
       signal,
     });
+    const [published] = delivery.zips;
+    expect(delivery.zips).toHaveLength(1);
     const zip = {
-      key: delivery.zip!.key,
+      key: published!.key,
       fileName: 'g.zip',
       contentType: 'application/zip',
       disposition: 'attachment',
@@ -233,6 +259,6 @@ describe('on a Ceph S3 gateway', () => {
       const single = await made.fetch(await publisher.link(audioObject(JOB, fileName), made.inAnHour));
       expect([key, single.body.equals(original)]).toEqual([`${JOB}/${fileName}`, true]);
     }
-    expect(await publisher.size(delivery.zip!.key, signal)).toBe(delivery.zip!.sizeBytes);
+    expect(await publisher.size(published!.key, signal)).toBe(published!.sizeBytes);
   });
 });

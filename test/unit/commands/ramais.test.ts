@@ -8,13 +8,14 @@ import { createDeliveryStore } from '../../../node/delivery/delivery-store.ts';
 import { handedOver } from '../../../node/forward/forward-origin.ts';
 import type { Forwarder } from '../../../node/forward/forwarder.ts';
 import { silentLog } from '../../../node/platform/log.ts';
+import type { RecordingSource } from '../../../node/recordings/source.ts';
 import { runStep } from '../../../node/queue/steps.ts';
 import { recordingName, wav } from '../../support/audio.ts';
 import { fixedClock } from '../../support/fixed-clock.ts';
 import { newJob } from '../../support/jobs.ts';
 import { createMemoryPublisher } from '../../support/memory-publisher.ts';
 import { createMemorySource } from '../../support/memory-source.ts';
-import { temporaryDirectory } from '../../support/process.ts';
+import { eventually, temporaryDirectory } from '../../support/process.ts';
 import { OPTIONS } from './grammar-support.ts';
 
 const { signal } = new AbortController();
@@ -24,8 +25,9 @@ const LINK_HOURS = 2;
 /** A job RAMAIS that can be attempted again and again; `onPut` is called at the first object of each delivery. */
 async function setup({
   steps = {},
+  source = {},
   ...changes
-}: { forwarder?: Forwarder | null; steps?: Job['steps'] } = {}) {
+}: { forwarder?: Forwarder | null; steps?: Job['steps']; source?: Partial<RecordingSource> } = {}) {
   const temporary = await temporaryDirectory();
   const clock = fixedClock();
   const publisher = createMemoryPublisher(clock);
@@ -47,6 +49,7 @@ async function setup({
     progress: () => undefined,
     position: () => 1,
   };
+  const texts: string[] = [];
   const events = { puts: 0, mails: 0, onPut: async (): Promise<void> => undefined, mailServerIsAway: false };
   const slow = {
     ...publisher,
@@ -59,11 +62,17 @@ async function setup({
   const command = createRamais({
     ...{ forwarder: null, ...changes },
     grammar: createRamaisGrammar({ ...OPTIONS, clock }),
-    sources: new Map([['audio', createMemorySource({ [NAME]: wav(1000) })]]),
+    sources: new Map([['audio', { ...createMemorySource({ [NAME]: wav(1000) }), ...source }]]),
     publisher: slow,
     deliveries,
+    archiving: { level: 0, maxBytes: 1_000_000_000, maxFiles: 1_000 },
     answers: {
-      send: async () => {
+      send: async (_job, _context, kind, mail) => {
+        texts.push(mail.text);
+        if (kind === 'confirmation') {
+          events.mails += 1;
+          return;
+        }
         if (events.mailServerIsAway) throw new Error('away');
         await context.step('mail:result', {
           happened: async () => null,
@@ -77,11 +86,11 @@ async function setup({
     linkHours: LINK_HOURS,
   });
   return {
-    ...{ clock, publisher, deliveries, events, id },
+    ...{ clock, publisher, deliveries, events, texts, id },
     command,
     work: () => command.work(job, command.schema.parse(request.params), context),
-    confirm: (details: Job['details']) =>
-      command.confirm?.({ ...job, details }, command.schema.parse(request.params), context),
+    confirm: (details: Job['details'], lane: Job['lane'] = 'recordings') =>
+      command.confirm?.({ ...job, details, lane }, command.schema.parse(request.params), context),
     [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose](),
   };
 }
@@ -174,4 +183,32 @@ test('a job that the peer handed over is not confirmed again', async () => {
   expect(made.events.mails).toBe(0);
   await made.confirm({});
   expect(made.events.mails).toBe(1);
+});
+
+describe('the confirmation of a RAMAIS', () => {
+  test('says how many recordings there are, and how large', async () => {
+    await using made = await setup({ source: { measure: async () => ({ count: 132, bytes: 155_189_248 }) } });
+    await made.confirm({});
+    expect(made.texts[0]).toContain('Encontramos 132 gravações (148,0 MB).');
+  });
+
+  test('goes without them where telling them takes long', async () => {
+    const never = Promise.withResolvers<never>();
+    await using made = await setup({ source: { measure: () => never.promise } });
+    const confirmed = made.confirm({});
+    await eventually('the confirmation to go out', () => {
+      made.clock.advance({ seconds: 1 });
+      return made.events.mails === 1;
+    });
+    await confirmed;
+    expect(made.events.mails).toBe(1);
+  });
+
+  test('says what the peer said where that has the recordings', async () => {
+    const placement = async () => ({ position: 2, measured: { count: 3, bytes: 4_000_000 } });
+    const forwarder = { placement, confirmed: () => undefined } as unknown as Forwarder;
+    await using made = await setup({ forwarder });
+    await made.confirm({}, 'forward');
+    expect(made.texts[0]).toMatch(/3 gravações/);
+  });
 });

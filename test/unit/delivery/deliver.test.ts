@@ -1,25 +1,44 @@
 import { describe, expect, test } from 'vitest';
 import { readZip } from '../../../demo/zip-reader.ts';
-import { deliver, recordingObject, zipObject } from '../../../node/delivery/deliver.ts';
+import { type ArchivingLimits, deliver, recordingObject, zipObject } from '../../../node/delivery/deliver.ts';
 import { deliverySchema } from '../../../node/delivery/manifest.ts';
 import type { Publisher } from '../../../node/delivery/publisher.ts';
+import { WHOLE_MAX_BYTES } from '../../../node/delivery/read-ahead.ts';
 import { AppError } from '../../../node/platform/errors.ts';
+import { createLog, silentLog } from '../../../node/platform/log.ts';
+import type { DirectLinks } from '../../../node/recordings/source.ts';
 import { recordingName, wav } from '../../support/audio.ts';
 import { allRecordings } from '../../support/delivery.ts';
 import { fixedClock } from '../../support/fixed-clock.ts';
 import { createMemoryPublisher } from '../../support/memory-publisher.ts';
 import { createMemorySource, type MemorySource } from '../../support/memory-source.ts';
+import { eventually } from '../../support/process.ts';
 import { JOB } from '../../support/publisher-contract.ts';
 
 const FIRST = recordingName('1121', '2000', '20251027-080000');
 const SECOND = recordingName('1121', '2001', '20251027-090001');
 const THIRD = recordingName('1121', '2002', '20251028-100000');
 const FILES = { [FIRST]: wav(200_000, 1), [SECOND]: wav(70_000, 2), [THIRD]: wav(1_000_000, 3) };
+const LIMITS = { level: 0, maxBytes: 1_000_000_000, maxFiles: 1000 };
 const ZIP = `${JOB}/gravacoes-20251027-0800.zip`;
 
-async function setup(files: Readonly<Record<string, Buffer>> = FILES) {
+interface Setup {
+  readonly files?: Readonly<Record<string, Buffer>>;
+  readonly limits?: Partial<ArchivingLimits>;
+  /** Whether the source has links to its recordings where they lie. */
+  readonly direct?: boolean;
+}
+
+async function setup({ files = FILES, limits = {}, direct = false }: Setup = {}) {
   const clock = fixedClock();
-  const source = createMemorySource(files);
+  const links: DirectLinks = {
+    link: async ({ key }) => `http://source.example.test/${key}`,
+    linksUntil: async (wanted) => wanted,
+  };
+  const source = createMemorySource(files, direct ? { direct: links } : {});
+  const told: string[] = [];
+  const logged: string[] = [];
+  const log = createLog({ level: 'info', style: 'terminal', write: (line) => logged.push(line.trim()) });
   const publisher = createMemoryPublisher(clock);
   const recordings = await allRecordings(source);
   const run = (signal = new AbortController().signal, to: Publisher = publisher) =>
@@ -29,9 +48,13 @@ async function setup(files: Readonly<Record<string, Buffer>> = FILES) {
       job: JOB,
       recordings,
       expiresAt: clock.now().add({ hours: 24 }),
+      archiving: { ...LIMITS, ...limits },
+      clock,
+      log,
       signal,
+      progress: (text) => told.push(text),
     });
-  return { source, publisher, recordings, run };
+  return { source, publisher, recordings, run, told, logged, clock };
 }
 
 function zipNames(zip: Buffer | undefined): string[] {
@@ -55,12 +78,14 @@ describe('a delivery', () => {
     expect(delivery).toEqual({
       job: JOB,
       expiresAt: '2026-03-03T12:00:00Z',
-      zip: {
-        key: ZIP,
-        fileName: 'gravacoes-20251027-0800.zip',
-        sizeBytes: publisher.objects.get(ZIP)?.content.length,
-        count: 3,
-      },
+      zips: [
+        {
+          key: ZIP,
+          fileName: 'gravacoes-20251027-0800.zip',
+          sizeBytes: publisher.objects.get(ZIP)?.content.length,
+          count: 3,
+        },
+      ],
       items: recordings.map((recording, index) => ({
         recording,
         key: `${JOB}/${names[index]}`,
@@ -88,7 +113,7 @@ describe('a delivery', () => {
   });
 
   test('lists what has a fault and delivers the rest', async () => {
-    const { source, run, publisher } = await setup({ ...FILES, [SECOND]: Buffer.alloc(44) });
+    const { source, run, publisher } = await setup({ files: { ...FILES, [SECOND]: Buffer.alloc(44) } });
     source.faults.set(FIRST, 'broken');
     source.files.delete(THIRD);
     const delivery = await run();
@@ -97,7 +122,7 @@ describe('a delivery', () => {
       [false, 'empty'],
       [false, 'vanished'],
     ]);
-    expect(delivery.zip?.count).toBe(1);
+    expect(delivery.zips[0]?.count).toBe(1);
     expect(zipNames(publisher.objects.get(ZIP)?.content)).toEqual([
       '20251027-080000_1121_2000.wav',
       'manifesto.csv',
@@ -108,13 +133,13 @@ describe('a delivery', () => {
     const { source, run, publisher } = await setup();
     for (const key of Object.keys(FILES)) source.faults.set(key, 'unreadable');
     const delivery = await run();
-    expect(delivery.zip).toBeNull();
+    expect(delivery.zips).toEqual([]);
     expect(delivery.items.map((item) => item.fault)).toEqual(['unreadable', 'unreadable', 'unreadable']);
     expect(publisher.objects.size).toBe(0);
   });
 
   test('of nothing is an empty one', async () => {
-    expect(await (await setup({})).run()).toMatchObject({ zip: null, items: [], totalBytes: 0 });
+    expect(await (await setup({ files: {} })).run()).toMatchObject({ zips: [], items: [], totalBytes: 0 });
   });
 
   test('reads again what broke off once', async () => {
@@ -122,7 +147,7 @@ describe('a delivery', () => {
     source.breaks.set(SECOND, 1);
     const delivery = await run();
     expect(delivery.items.map((item) => item.fault)).toEqual([null, null, null]);
-    expect(delivery.zip?.count).toBe(3);
+    expect(delivery.zips[0]?.count).toBe(3);
     nothingIsOpen(source);
   });
 
@@ -131,7 +156,7 @@ describe('a delivery', () => {
     source.breaks.set(SECOND, 1000);
     const delivery = await run();
     expect(delivery.items.map((item) => item.fault)).toEqual([null, 'unreadable', null]);
-    expect(delivery.zip?.count).toBe(2);
+    expect(delivery.zips[0]?.count).toBe(2);
     const zip = readZip(publisher.objects.get(ZIP)?.content ?? Buffer.alloc(0));
     expect(zip.at(-1)?.content.toString()).toContain('Não incluída: não foi possível ler o arquivo');
     nothingIsOpen(source);
@@ -149,7 +174,7 @@ describe('a delivery', () => {
     publisher.failPut = (key) => (key.endsWith('.zip') ? failure : null);
     await expect(run()).rejects.toBe(failure);
     publisher.failPut = null;
-    expect((await run()).zip?.count).toBe(3);
+    expect((await run()).zips[0]?.count).toBe(3);
     nothingIsOpen(source);
   });
 
@@ -173,10 +198,170 @@ describe('a delivery', () => {
     const files: Record<string, Buffer> = {};
     for (let index = 0; index < 60; index += 1)
       files[recordingName('1121', `${2000 + index}`, '20251027-080000')] = wav(90_000);
-    const { source, run } = await setup(files);
+    const { source, run } = await setup({ files });
     const delivery = await run();
-    expect(delivery.zip?.count).toBe(60);
-    expect(source.openStreams.most).toBeLessThanOrEqual(5);
+    expect(delivery.zips[0]?.count).toBe(60);
+    expect(source.openStreams.most).toBeLessThanOrEqual(4 + 16);
     expect(source.openStreams.most).toBeGreaterThan(2);
+  });
+});
+
+describe('a result over the limits', () => {
+  const partNames = (count: number): string[] =>
+    Array.from({ length: count }, (_, index) => `gravacoes-20251027-0800-parte-${index + 1}-de-${count}.zip`);
+
+  test('becomes several ZIPs in order of time, each whole and with its own manifest', async () => {
+    const { run, publisher } = await setup({ limits: { maxBytes: 300_000 } });
+    const { zips } = await run();
+    expect(zips.map(({ fileName }) => fileName)).toEqual(partNames(2));
+    expect(zips.map(({ count }) => count)).toEqual([2, 1]);
+    const held = zips.map(({ key }) => readZip(publisher.objects.get(key)?.content ?? Buffer.alloc(0)));
+    expect(held.map((entries) => entries.map(({ name }) => name))).toEqual([
+      ['20251027-080000_1121_2000.wav', '20251027-090001_1121_2001.wav', 'manifesto-parte-1-de-2.csv'],
+      ['20251028-100000_1121_2002.wav', 'manifesto-parte-2-de-2.csv'],
+    ]);
+    const manifests = held.map((entries) => entries.at(-1)?.content.toString().trim().split('\r\n'));
+    expect(manifests.map((lines) => lines?.length)).toEqual([3, 2]);
+    expect(
+      zips.map(({ key, sizeBytes }) => publisher.objects.get(key)?.content.length === sizeBytes),
+    ).toEqual([true, true]);
+  });
+
+  test('is divided by number too, and the record of it is one that its schema takes', async () => {
+    const { run } = await setup({ limits: { maxFiles: 1 } });
+    const delivery = await run();
+    expect(delivery.zips.map(({ fileName }) => fileName)).toEqual(partNames(3));
+    expect(deliverySchema.parse(JSON.parse(JSON.stringify(delivery)))).toEqual(delivery);
+  });
+
+  test('keeps its numbers where nothing can be put into one of the parts', async () => {
+    const { run, source, publisher } = await setup({ limits: { maxFiles: 1 } });
+    source.faults.set(SECOND, 'unreadable');
+    const { zips } = await run();
+    expect(zips.map(({ fileName, count }) => [fileName, count])).toEqual(
+      partNames(3).map((name, index) => [name, index === 1 ? 0 : 1]),
+    );
+    expect(zipNames(publisher.objects.get(zips[1]?.key ?? '')?.content)).toEqual([
+      'manifesto-parte-2-de-3.csv',
+    ]);
+  });
+
+  test('of which nothing can be delivered has no ZIPs', async () => {
+    const { run, source } = await setup({ limits: { maxFiles: 1 } });
+    for (const key of Object.keys(FILES)) source.faults.set(key, 'vanished');
+    expect((await run()).zips).toEqual([]);
+  });
+
+  test('is not delivered where one of its ZIPs is not', async () => {
+    const { run, publisher, source } = await setup({ limits: { maxFiles: 1 } });
+    const failure = new AppError('publish.unavailable', 'away', { retriable: true });
+    publisher.failPut = (key) => (key.includes('parte-3') ? failure : null);
+    await expect(run()).rejects.toBe(failure);
+    nothingIsOpen(source);
+  });
+});
+
+describe('a source with links to its recordings', () => {
+  test('has nothing published but the ZIP; what could be read is heard where it lies', async () => {
+    const { run, publisher, source } = await setup({ direct: true });
+    source.faults.set(FIRST, 'broken').set(SECOND, 'archived');
+    const delivery = await run();
+    expect([...publisher.objects.keys()]).toEqual([ZIP]);
+    expect(delivery.items.map(({ key, direct, fault }) => [key, direct, fault])).toEqual([
+      [FIRST, true, 'broken'],
+      [null, undefined, 'archived'],
+      [THIRD, true, null],
+    ]);
+    expect(delivery.totalBytes).toBe(1_200_000);
+    expect(delivery.zips[0]?.count).toBe(2);
+    expect(deliverySchema.parse(JSON.parse(JSON.stringify(delivery)))).toEqual(delivery);
+  });
+
+  test('has a recording left out that breaks off whenever it is read, large or small', async () => {
+    const files = { ...FILES, [SECOND]: wav(WHOLE_MAX_BYTES + 1) };
+    const { run, source } = await setup({ files, direct: true });
+    source.breaks.set(FIRST, 1000).set(SECOND, 1000);
+    const { items, zips } = await run();
+    expect(items.map(({ fault }) => fault)).toEqual(['unreadable', 'unreadable', null]);
+    expect(zips[0]?.count).toBe(1);
+    nothingIsOpen(source);
+  });
+});
+
+test.each([true, false])(
+  'a recording in cold storage is listed and not opened (direct: %s)',
+  async (direct) => {
+    const { source, publisher, recordings, clock } = await setup({ direct });
+    const asked: string[] = [];
+    const open: MemorySource['open'] = (recording, signal) => {
+      asked.push(recording.key);
+      return source.open(recording, signal);
+    };
+    const delivery = await deliver({
+      source: { ...source, open },
+      publisher,
+      job: JOB,
+      recordings: recordings.map((one) => (one.key === SECOND ? { ...one, archived: true } : one)),
+      expiresAt: clock.now().add({ hours: 24 }),
+      archiving: LIMITS,
+      clock,
+      log: silentLog,
+      signal: new AbortController().signal,
+    });
+    expect(delivery.items.map(({ fault }) => fault)).toEqual([null, 'archived', null]);
+    expect(asked).not.toContain(SECOND);
+  },
+);
+
+describe('how far it is', () => {
+  test('is told in files and bytes of both branches, up to the end', async () => {
+    const files = { [FIRST]: wav(20_000_000, 1), [SECOND]: wav(7_000_000, 2), [THIRD]: wav(1_000_000, 3) };
+    const { run, told } = await setup({ files, limits: { maxFiles: 2 } });
+    await run();
+    expect(told).toContainEqual(expect.stringContaining('(part 1 of 2)'));
+    expect(told.at(-1)).toBe(
+      'published 3 of 3 recordings, 28 of 28 MB; ZIP 3 of 3 recordings, 28 of 28 MB (part 2 of 2)',
+    );
+  });
+
+  test('is that of the ZIP alone where nothing is published singly', async () => {
+    const { run, told } = await setup({ direct: true });
+    await run();
+    expect(told.at(-1)).toBe('ZIP 3 of 3 recordings, 1270 of 1270 kB');
+  });
+
+  test('counts a ZIP that is begun anew from its beginning', async () => {
+    const { run, told, source } = await setup({ files: { ...FILES, [SECOND]: wav(WHOLE_MAX_BYTES + 1) } });
+    source.breaks.set(SECOND, 3);
+    await run();
+    expect(told.at(-1)).toMatch(/ZIP 3 of 3 recordings, (\d+) of \d+ kB$/);
+    expect(told.every((text) => !/ZIP [4-9] of 3/.test(text))).toBe(true);
+  });
+
+  test('stands in the log every five seconds while it works, and no longer', async () => {
+    const { publisher, run, logged, clock } = await setup();
+    const slow = Promise.withResolvers<void>();
+    const waiting: Publisher = {
+      ...publisher,
+      put: async (object, body, signal) => {
+        if (object.key.endsWith('.zip')) await slow.promise;
+        return publisher.put(object, body, signal);
+      },
+    };
+    const delivered = run(new AbortController().signal, waiting);
+    await eventually('the singles to be there', () => publisher.objects.size === 3);
+    expect(logged).toEqual([]);
+    for (const expected of [1, 2]) {
+      clock.advance({ seconds: 5 });
+      await eventually('a line', () => logged.length === expected);
+    }
+    expect(logged[1]).toMatch(
+      /delivering: published 3 of 3 recordings, 1270 of 1270 kB; ZIP \d of 3 recordings/,
+    );
+    slow.resolve();
+    await delivered;
+    clock.advance({ seconds: 60 });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(logged).toHaveLength(2);
   });
 });

@@ -1,4 +1,4 @@
-import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
@@ -45,7 +45,7 @@ async function deliveryOf(made: Awaited<ReturnType<typeof setup>>, job = JOB, ho
   return {
     job,
     expiresAt: made.clock.now().add({ hours }).toString(),
-    zip: { key, fileName: 'g.zip', sizeBytes: 3, count: 1 },
+    zips: [{ key, fileName: 'g.zip', sizeBytes: 3, count: 1 }],
     items: [],
     totalBytes: 0,
   };
@@ -76,9 +76,66 @@ describe('the records of deliveries', () => {
 
   test('of a delivery without anything delivered stand by themselves', async () => {
     await using made = await setup();
-    const delivery = { ...(await deliveryOf(made)), zip: null };
+    const delivery = { ...(await deliveryOf(made)), zips: [] };
     await made.store.save(delivery);
     expect(await made.store.alreadyDelivered(JOB, signal)).toEqual(delivery);
+  });
+
+  test('tell that nothing was delivered where one of several ZIPs is not there whole', async () => {
+    await using made = await setup();
+    const one = await deliveryOf(made);
+    const key = `${JOB}/g-2.zip`;
+    await made.publisher.put(
+      { ...audioObject(JOB, 'g-2.zip'), key },
+      Readable.from([Buffer.from('zi')]),
+      signal,
+    );
+    const second = { key, fileName: 'g-2.zip', sizeBytes: 2, count: 1 };
+    const both = { ...one, zips: [...one.zips, second] };
+    await made.store.save(both);
+    expect(await made.store.alreadyDelivered(JOB, signal)).toEqual(both);
+    made.publisher.objects.delete(key);
+    expect(await made.store.alreadyDelivered(JOB, signal)).toBeNull();
+  });
+
+  test('of a first version, which had one ZIP or none, are read as they would be written now', async () => {
+    await using made = await setup();
+    const delivery = await deliveryOf(made);
+    await made.store.save(delivery);
+    const path = join(made.directory, `${JOB}.json`);
+    const { zips, ...kept } = delivery;
+    const record = { ...(JSON.parse(await readFile(path, 'utf8')) as object), version: 1 };
+    await writeFile(path, JSON.stringify({ ...record, manifest: { ...kept, zip: zips[0] } }));
+    expect(await made.store.read(JOB)).toEqual(delivery);
+    expect(await made.store.alreadyDelivered(JOB, signal)).toEqual(delivery);
+    await writeFile(path, JSON.stringify({ ...record, manifest: { ...kept, zip: null } }));
+    expect(await made.store.read(JOB)).toEqual({ ...delivery, zips: [] });
+    await writeFile(path, JSON.stringify({ ...record, manifest: null }));
+    expect(await made.store.read(JOB)).toBeNull();
+    made.clock.advance({ hours: 24 });
+    expect(await made.store.sweepExpired(made.clock.now(), signal)).toBe('removed 1 expired delivery');
+    expect(made.publisher.objects.size).toBe(0);
+  });
+
+  test('of the longest result there can be are read back; a longer one is not kept at all', async () => {
+    await using made = await setup();
+    const item = (keyLength: number) => {
+      const key = 'k'.repeat(keyLength);
+      const recording = {
+        key,
+        origin: '1121',
+        destination: '2000',
+        startedAt: 's',
+        sizeBytes: 1,
+        format: 'wav',
+      };
+      return { recording, key, direct: true as const, fault: null, fileName: 'a.wav' };
+    };
+    const longest = { ...(await deliveryOf(made)), items: Array.from({ length: 50_000 }, () => item(300)) };
+    await made.store.save(longest);
+    expect((await made.store.read(JOB))?.items).toHaveLength(50_000);
+    const tooLong = { ...longest, items: Array.from({ length: 50_000 }, () => item(1_400)) };
+    await expect(made.store.save(tooLong)).rejects.toMatchObject({ code: 'delivery.too-large' });
   });
 
   test('that cannot be understood are reported and count as none', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { cell, manifestCsv } from '../../../node/delivery/csv.ts';
-import { nameRecordings, nameZip } from '../../../node/delivery/entry-name.ts';
+import { nameManifest, nameRecordings, nameZip } from '../../../node/delivery/entry-name.ts';
 import { isObjectKey } from '../../../node/delivery/object-key.ts';
 import type { Recording } from '../../../node/recordings/source.ts';
 
@@ -37,6 +37,13 @@ describe('the name a recording is delivered under', () => {
     ]);
   });
 
+  test('is found at once where thousands are alike', () => {
+    const begun = performance.now();
+    const named = nameRecordings(Array.from({ length: 50_000 }, () => recording()));
+    expect(named.at(-1)?.fileName).toBe('20251027-080102_1121_5511999990000-50000.wav');
+    expect(performance.now() - begun).toBeLessThan(2000);
+  });
+
   test('holds nothing that a path or a header could trip over', () => {
     const named = nameRecordings([recording({ origin: '../"\r\n;x', destination: '', format: 'w/v' })]);
     expect(named[0]?.fileName).toBe('20251027-080102_..x_desconhecido.wv');
@@ -62,9 +69,20 @@ describe('the name a recording is delivered under', () => {
   });
 
   test('of the ZIP is after the first recording', () => {
-    expect(nameZip([recording({ startedAt: '2025-10-28T00:00:00' }), recording()])).toBe(
-      'gravacoes-20251027-0801.zip',
+    const recordings = [recording({ startedAt: '2025-10-28T00:00:00' }), recording()];
+    expect(nameZip(recordings, { number: 1, of: 1 })).toBe('gravacoes-20251027-0801.zip');
+  });
+
+  test('of one of several ZIPs tells which, and so does that of its manifest; they sort in their order', () => {
+    const part = { number: 2, of: 3 };
+    expect(nameZip([recording()], part)).toBe('gravacoes-20251027-0801-parte-2-de-3.zip');
+    expect(nameManifest(part)).toBe('manifesto-parte-2-de-3.csv');
+    expect(nameManifest({ number: 1, of: 1 })).toBe('manifesto.csv');
+    const names = Array.from({ length: 12 }, (_, index) =>
+      nameZip([recording()], { number: index + 1, of: 12 }),
     );
+    expect(names).toEqual(names.toSorted());
+    expect(names.every((name) => isObjectKey('a'.repeat(64), name))).toBe(true);
   });
 });
 
@@ -75,7 +93,7 @@ describe('manifesto.csv', () => {
       { recording: recording(), fileName: 'y.wav', sizeBytes: 100, fault: 'growing' },
       { recording: recording({ origin: '+55' }), fileName: 'z.wav', sizeBytes: null, fault: 'vanished' },
     ]);
-    expect(csv).toBe(
+    expect(Buffer.concat(csv).toString()).toBe(
       [
         '\uFEFF"Arquivo";"Data";"Hora";"Origem";"Destino";"Tamanho (bytes)";"Situação";"Arquivo original"',
         '"x.wav";"27/10/2025";"08:01:02";"1121";"5511999990000";"100";"Incluída";"2025/10/27/a.wav"',
@@ -83,6 +101,18 @@ describe('manifesto.csv', () => {
         '"";"27/10/2025";"08:01:02";"\'+55";"5511999990000";"";"Não incluída: o arquivo não existe mais";"2025/10/27/a.wav"',
         '',
       ].join('\r\n'),
+    );
+  });
+
+  test('is the same text in however many blocks it is made', () => {
+    const lines = Array.from({ length: 2_000 }, (_, index) => {
+      return { recording: recording({ key: `${index}` }), fileName: 'x.wav', sizeBytes: 1, fault: null };
+    });
+    const blocks = manifestCsv(lines);
+    expect(blocks.length).toBeGreaterThan(2);
+    const rows = Buffer.concat(blocks).toString().trim().split('\r\n');
+    expect(rows.slice(1).map((row) => /"(\d+)"$/.exec(row)?.[1])).toEqual(
+      lines.map((_, index) => `${index}`),
     );
   });
 

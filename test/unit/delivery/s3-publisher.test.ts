@@ -2,10 +2,10 @@ import { Readable } from 'node:stream';
 import { http, HttpResponse } from 'msw';
 import { setupServer } from 'msw/node';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { HasWarnings } from '../../../node/bucket/credentials.ts';
 import type { Publisher } from '../../../node/delivery/publisher.ts';
-import { explainS3 } from '../../../node/delivery/s3-errors.ts';
 import { createS3Publisher } from '../../../node/delivery/s3-publisher.ts';
-import { AppError } from '../../../node/platform/errors.ts';
+import { silentLog } from '../../../node/platform/log.ts';
 import { fixedClock } from '../../support/fixed-clock.ts';
 import { audioObject, bodyOf, JOB } from '../../support/publisher-contract.ts';
 
@@ -21,7 +21,7 @@ beforeAll(() => server.listen({ onUnhandledFrame: 'error' }));
 afterEach(() => server.resetHandlers());
 afterAll(() => server.close());
 
-function publisherOf(prefix = 'parelha'): Promise<Publisher> {
+function publisherOf(prefix = 'parelha'): Promise<Publisher & HasWarnings> {
   return createS3Publisher({
     bucket: 'bucket',
     region: 'us-east-1',
@@ -30,6 +30,7 @@ function publisherOf(prefix = 'parelha'): Promise<Publisher> {
     prefix,
     nodeId: 'audio',
     clock,
+    log: silentLog,
     maxAttempts: 2,
   });
 }
@@ -68,16 +69,6 @@ describe('what S3 refuses', () => {
       message: expect.stringMatching(remedy),
     });
     expect(String(error)).not.toContain(SECRET);
-  });
-
-  test('for want of credentials names the settings', () => {
-    const missing = Object.assign(new Error('Could not load credentials from any providers'), {
-      name: 'CredentialsProviderError',
-    });
-    expect(explainS3(missing, 'store')).toMatchObject({
-      code: 'publish.refused',
-      message: expect.stringContaining('S3_SECRET_ACCESS_KEY'),
-    });
   });
 
   test('on a look for an object is told apart from an object that is not there', async () => {
@@ -126,11 +117,6 @@ describe('what may pass', () => {
     );
     expect(await put(await publisherOf())).toBe(3);
     expect(requests).toBe(2);
-  });
-
-  test('an error of ours goes through as it is', () => {
-    const error = new AppError('recordings.shrunk', 'shrunk');
-    expect(explainS3(error, 'store')).toBe(error);
   });
 });
 
@@ -229,6 +215,25 @@ describe('what is asked of S3', () => {
     expect([...left]).toEqual([]);
   });
 
+  test('removing a job removes nothing else, whatever a server lists', async () => {
+    const removed: string[] = [];
+    server.use(
+      http.get(ANY, ({ request }) =>
+        answerXml(
+          new URL(request.url).searchParams.has('uploads')
+            ? '<ListMultipartUploadsResult/>'
+            : `<ListBucketResult><Contents><Key>other/file</Key></Contents><Contents><Key>parelha/audio/${JOB}/a.wav</Key></Contents></ListBucketResult>`,
+        ),
+      ),
+      http.delete(ANY, ({ request }) => {
+        removed.push(new URL(request.url).pathname);
+        return new HttpResponse(null, { status: 204 });
+      }),
+    );
+    await (await publisherOf()).removeJob(JOB, signal);
+    expect(removed).toEqual([`/bucket/parelha/audio/${JOB}/a.wav`]);
+  });
+
   test('a job that was published with another prefix or NODE_ID is removed from there, not from another bucket', async () => {
     const prefixes: (string | null)[] = [];
     server.use(
@@ -251,16 +256,14 @@ describe('what is asked of S3', () => {
     ).rejects.toMatchObject({ code: 'publish.elsewhere' });
   });
 
-  test('a link lives as long as asked, and never over the seven days that S3 allows', async () => {
+  test('a link names the object below prefix, node and job, and says how it is shown', async () => {
     const publisher = await publisherOf();
-    const object = audioObject(JOB, 'a.wav');
-    const query = async (hours: number): Promise<URLSearchParams> =>
-      new URL(await publisher.link(object, clock.now().add({ hours }))).searchParams;
-    const day = await query(24);
-    expect(day.get('X-Amz-Expires')).toBe('86400');
-    expect(day.get('X-Amz-Date')).toBe('20260302T120000Z');
-    expect(day.get('response-content-disposition')).toBe('inline; filename="a.wav"');
-    expect((await query(24 * 30)).get('X-Amz-Expires')).toBe('604800');
-    await expect(query(0)).rejects.toMatchObject({ code: 'publish.expired' });
+    const link = new URL(await publisher.link(audioObject(JOB, 'a.wav'), clock.now().add({ hours: 24 })));
+    expect(link.pathname).toBe(`/bucket/parelha/audio/${JOB}/a.wav`);
+    expect(link.searchParams.get('response-content-disposition')).toBe('inline; filename="a.wav"');
+    await expect(publisher.link(audioObject(JOB, 'a.wav'), clock.now())).rejects.toMatchObject({
+      code: 'publish.expired',
+    });
+    expect(publisher.warnings()).toEqual([]);
   });
 });

@@ -31,7 +31,7 @@ describe('a request for recordings that the peer has', () => {
     const id = await ask('a');
     await ended(1);
     expect(mailsOf(id)).toEqual(['confirmation from audio2', 'result from audio']);
-    expect(pair.mails[0]?.text).toContain('Situação: já estamos procurando');
+    expect(pair.mails[0]?.text).toContain('Situação: já estamos preparando o resultado');
     expect((await pair.audio2.spool.read(id))?.outcome).toMatchObject({ kind: 'done', by: 'audio' });
     expect((await pair.audio.spool.read(id))?.outcome).not.toHaveProperty('by');
   });

@@ -418,6 +418,7 @@ describe('the word that a job has ended', () => {
 
 describe('a confirmation', () => {
   const { signal } = new AbortController();
+  const nothing = { position: null, measured: null };
 
   test('waits for the first try and says the position in the peer’s lane', async () => {
     await using world = await createForwardWorld();
@@ -425,8 +426,8 @@ describe('a confirmation', () => {
     const job = await world.accept('a');
     const placement = world.forwarder.placement(job, signal);
     await world.attempt(job.id);
-    expect(await placement).toBe(3);
-    expect(await world.forwarder.placement(job, signal)).toBe(3);
+    expect(await placement).toEqual({ position: 3, measured: null });
+    expect(await world.forwarder.placement(job, signal)).toEqual({ position: 3, measured: null });
   });
 
   test('waits for two seconds at most', async () => {
@@ -434,16 +435,16 @@ describe('a confirmation', () => {
     const job = await world.accept('a');
     const placement = world.forwarder.placement(job, signal);
     world.clock.advance({ seconds: 2 });
-    expect(await placement).toBeNull();
+    expect(await placement).toEqual(nothing);
   });
 
   test('does not wait for a peer that was away seconds ago, nor for one that is reached by files alone', async () => {
     await using world = await createForwardWorld();
     world.peer.link = 'down';
     await world.attempt((await world.accept('a')).id);
-    expect(await world.forwarder.placement(await world.accept('b'), signal)).toBeNull();
+    expect(await world.forwarder.placement(await world.accept('b'), signal)).toEqual(nothing);
     await using other = await createForwardWorld({ rpc: false });
-    expect(await other.forwarder.placement(await other.accept('a'), signal)).toBeNull();
+    expect(await other.forwarder.placement(await other.accept('a'), signal)).toEqual(nothing);
   });
 
   test('that is out is told to the peer, which may then begin', async () => {

@@ -44,8 +44,12 @@ beforeEach(async () => {
   cancelled = [];
   withdrawn = [];
   const grammar = createRamaisGrammar({ ...OPTIONS, clock });
+  const foretell = async () => ({ count: 3, bytes: 4_000 });
   handlers = createJobHandlers({
-    registry: createRegistry([{ ...ramais, recheck: grammar.recheck }, simple('RECUSA', { internal: true })]),
+    registry: createRegistry([
+      { ...ramais, recheck: grammar.recheck, foretell },
+      simple('RECUSA', { internal: true }),
+    ]),
     whitelist: createWhitelist(['maria@example.com'], []),
     sources: new Set(['audio'] as const),
     spool: {
@@ -108,6 +112,16 @@ function submission(
 
 const submit = (params: RpcParams<'job.submit'>) => handlers['job.submit'](params, CALL);
 const get = async (id: string) => (await handlers['job.get']({ id }, CALL)).report;
+
+describe('what a search will find', () => {
+  test('is told with the answer while the confirmation waits for it, and not afterwards', async () => {
+    expect((await submit(submission('a', { confirmed: false }))).measured).toEqual({
+      count: 3,
+      bytes: 4_000,
+    });
+    expect((await submit(submission('a', { confirmed: true }))).measured).toBeNull();
+  });
+});
 
 describe('a job that is handed over', () => {
   test('is on disk, in the audit log and in the ledger when that is acknowledged', async () => {

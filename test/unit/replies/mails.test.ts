@@ -4,13 +4,13 @@ import { accessRefusalMail, refusalMail } from '../../../node/replies/refusal.ts
 import { confirmationMail } from '../../../node/replies/confirmation.ts';
 import { nothingFoundMail } from '../../../node/replies/nothing-found.ts';
 import { noticeMail } from '../../../node/replies/notice.ts';
-import { MAX_HTML_BYTES, resultMail } from '../../../node/replies/result.ts';
+import { resultMail } from '../../../node/replies/result.ts';
+import type { Measured } from '../../../node/recordings/source.ts';
 import { failedMail } from '../../../node/replies/trouble.ts';
 import type { NoticeKind, ReplyMail } from '../../../node/replies/views.ts';
-import { JOB, resultView, samples } from './samples.ts';
+import { GMAIL_CLIP_BYTES, JOB, resultView, samples } from './samples.ts';
 
 const GOLDEN = join(import.meta.dirname, '../../golden');
-const GMAIL_CLIP_BYTES = 102 * 1024;
 
 const mails = Object.entries(samples());
 
@@ -47,73 +47,24 @@ describe.each(mails)('the mail %s', (name, mail) => {
   });
 });
 
-describe('a result', () => {
-  test('has one line with a button for each recording, and the ZIP after them', () => {
-    const { html } = resultMail(resultView(7));
-    expect(html.match(/>Tocar</g)).toHaveLength(7);
-    expect(html).toMatch(/<td[^>]*>27\/10\/2025 08:00:05<\/td>\n<td[^>]*>11987654321 → 1121/);
-    expect(html.lastIndexOf('>Tocar<')).toBeLessThan(html.indexOf('Baixar o ZIP (12,3 MB)'));
-    expect(html).toContain('29/10/2025 às 15:04');
-  });
-
-  test('lists the first hundred and says where the others are', () => {
-    const mail = resultMail(resultView(340));
-    expect(mail.html.match(/>Tocar</g)).toHaveLength(100);
-    for (const body of [mail.html, mail.text])
-      expect(body).toContain('Há mais 240 gravações, que estão no ZIP');
-  });
-
-  test('lists fewer where links are very long, rather than be clipped', () => {
-    const mail = resultMail(resultView(100, 1500));
-    const rows = mail.html.match(/>Tocar</g)?.length ?? 0;
-    expect(rows).toBeGreaterThan(40);
-    expect(rows).toBeLessThan(100);
-    expect(mail.html).toContain(`Há mais ${100 - rows} gravações`);
-    expect(Buffer.byteLength(mail.html)).toBeLessThan(GMAIL_CLIP_BYTES);
-    expect(MAX_HTML_BYTES).toBeLessThan(GMAIL_CLIP_BYTES);
-  });
-
-  test('puts warnings before everything else', () => {
-    const { html, text } = samples()['result-warnings'] as ReplyMail;
-    for (const body of [html, text]) {
-      const places = [
-        '1 pasta não pôde ser lida',
-        '2 gravações encontradas ficaram de fora',
-        '2 gravações entregues podem',
-      ]
-        .concat(['Ramais', 'Baixar todas'])
-        .map((words) => body.indexOf(words));
-      expect(places).not.toContain(-1);
-      expect(places).toEqual(places.toSorted((one, other) => one - other));
-    }
-  });
-
-  test('says whether SERVER could narrow the search', () => {
-    const said = (narrowedByServer: boolean | null): string =>
-      resultMail({ ...resultView(1), narrowedByServer }).text;
-    expect(said(true)).toContain('A busca foi limitada ao servidor gv2p.');
-    expect(said(false).replaceAll(/\s+/g, ' ')).toContain('a busca não pôde ser limitada ao gv2p.');
-    expect(said(null)).not.toContain('limitada');
-  });
-
-  test('has no button for a link that is none', () => {
-    const view = resultView(1);
-    const bad = view.recordings.map((one) => ({ ...one, url: 'javascript:alert(1)' }));
-    const mail = resultMail({ ...view, recordings: bad, zip: { ...view.zip, url: 'javascript:alert(2)' } });
-    expect(mail.html + mail.text).not.toContain('javascript');
-  });
-});
-
 test('a confirmation says where the request stands', () => {
-  expect(confirmationMail({ ...JOB, position: 1 }).text).toContain('Situação: já estamos procurando');
-  expect(confirmationMail({ ...JOB, position: 2 }).text).toContain(
-    'Situação: 2º na fila (1 pedido antes do seu)',
-  );
-  const awaited = confirmationMail({ ...JOB, position: null });
-  for (const body of [awaited.text, awaited.html]) {
+  const at = (position: number | null): ReplyMail => confirmationMail({ ...JOB, position, measured: null });
+  expect(at(1).text).toContain('Situação: já estamos procurando');
+  expect(at(2).text).toContain('Situação: 2º na fila (1 pedido antes do seu)');
+  for (const body of [at(null).text, at(null).html]) {
     expect(body).toContain('aguardando o outro servidor');
     expect(body).toContain('segue sozinho');
   }
+});
+
+test('a confirmation tells what the search will find, and promises nothing', () => {
+  const told = (measured: Measured | null): string =>
+    confirmationMail({ ...JOB, position: 1, measured }).text.replaceAll(/\s+/g, ' ');
+  expect(told({ count: 132, bytes: 155_189_248 })).toContain('Encontramos 132 gravações (148,0 MB).');
+  expect(told({ count: 1, bytes: 1_258_291 })).toContain('Encontramos 1 gravação (1,2 MB).');
+  expect(told({ count: 5, bytes: 0 })).toContain('Encontramos 5 gravações.');
+  expect(told({ count: 0, bytes: 0 })).toContain('Até agora não encontramos nenhuma gravação');
+  expect(told(null)).not.toMatch(/ncontramos/);
 });
 
 test('a refusal tells each fault under its field and links a mail with the corrected subject', () => {
@@ -148,6 +99,8 @@ test('a failure is told in plain words by its code', () => {
   expect(told('publish.unavailable')).toContain('local de entrega');
   expect(told('ENOSPC')).toContain('espaço em disco');
   expect(told('peer.away')).toContain('não está respondendo');
+  expect(told('recordings.refused')).toContain('recusou o acesso');
+  expect(told('publish.refused')).toContain('O local de entrega recusou');
   expect(told('job.conflict')).toContain('não aceitou o pedido');
   expect(told('<what>')).toContain('erro inesperado');
 });
@@ -199,7 +152,8 @@ describe('hostile text in any field of any view', () => {
   const leftOut = [{ startedAt: 'x', origin: 'x', destination: 'x', fault: 'empty' as const }];
   const soiled: Record<string, ReplyMail> = {
     result: resultMail(soil({ ...view, leftOut })),
-    confirmation: confirmationMail(soil({ ...JOB, position: 2 })),
+    parts: resultMail(soil({ ...view, zips: [...view.zips, ...view.zips] })),
+    confirmation: confirmationMail(soil({ ...JOB, position: 2, measured: { count: 3, bytes: 4 } })),
     nothing: nothingFoundMail(soil({ ...JOB, leftOut, unreadable: 1, narrowedByServer: false })),
     refusal: refusalMail(soil({ subject: 'x', faults, corrected: 'x', mailbox: 'x', tokenRequired: true })),
     access: accessRefusalMail(soil({ subject: 'x', reason: 'token-invalid' as const, adminEmail: 'x' })),

@@ -2,9 +2,17 @@ import { confirmationMail } from '../../../node/replies/confirmation.ts';
 import { noticeMail } from '../../../node/replies/notice.ts';
 import { nothingFoundMail } from '../../../node/replies/nothing-found.ts';
 import { accessRefusalMail, refusalMail } from '../../../node/replies/refusal.ts';
-import { resultMail } from '../../../node/replies/result.ts';
+import { MAX_LISTED, resultMail } from '../../../node/replies/result.ts';
 import { delayedMail, failedMail } from '../../../node/replies/trouble.ts';
-import type { JobView, RecordingView, ReplyMail, ResultView } from '../../../node/replies/views.ts';
+import type {
+  JobView,
+  LeftOutView,
+  RecordingView,
+  ReplyMail,
+  ResultView,
+} from '../../../node/replies/views.ts';
+
+export const GMAIL_CLIP_BYTES = 102 * 1024;
 
 export const JOB: JobView = {
   request: {
@@ -46,17 +54,59 @@ export function resultView(count: number, urlPadding = 0): ResultView {
   return {
     ...JOB,
     recordings: recordings(count, urlPadding),
-    zip: {
-      url: 'https://audio.example.com/r/3f9a62c07be1/gravacoes_3f9a62c07be1.zip?e=1761764640&s=zzz',
-      sizeBytes: 12_897_484,
-      fileName: 'gravacoes_3f9a62c07be1.zip',
-    },
+    zips: [
+      {
+        url: 'https://audio.example.com/r/3f9a62c07be1/gravacoes_3f9a62c07be1.zip?e=1761764640&s=zzz',
+        sizeBytes: 12_897_484,
+        fileName: 'gravacoes_3f9a62c07be1.zip',
+        count,
+      },
+    ],
     leftOut: [],
     unreadable: 0,
     narrowedByServer: true,
     expiresAt: Temporal.Instant.from('2025-10-29T18:04:00Z'),
+    mayEndEarlier: false,
   };
 }
+
+function signature(tokenLength: number): string {
+  return `X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKEXAMPLE%2F20251028%2Fsa-east-1%2Fs3%2Faws4_request&X-Amz-Date=20251028T180400Z&X-Amz-Expires=86400&X-Amz-Security-Token=${'T'.repeat(tokenLength)}&X-Amz-Signature=${'f'.repeat(64)}`;
+}
+
+/** A result too large for one ZIP, of recordings that are heard in their bucket. */
+export function partsView(counts: readonly number[], tokenLength = 900): ResultView {
+  const count = counts.reduce((sum, part) => sum + part, 0);
+  const view = resultView(count);
+  const base = 'https://gravacoes-example.s3.sa-east-1.amazonaws.com';
+  const signed = signature(tokenLength);
+  const first = Temporal.PlainDateTime.from(JOB.request.start);
+  return {
+    ...view,
+    source: 's3',
+    recordings: view.recordings.map((one, index) => ({
+      ...one,
+      startedAt: first.add({ seconds: index * 9 }).toString({ smallestUnit: 'second' }),
+      url: index < MAX_LISTED ? `${base}/monitor/2025/10/27/${one.fileName}?${signed}` : null,
+    })),
+    zips: counts.map((inPart, index) => ({
+      url: `${base}/parelha/audio2/${JOB.jobId}/gravacoes_parte${index + 1}.zip?${signed}`,
+      sizeBytes: inPart * 512_000,
+      fileName: `gravacoes_parte${index + 1}.zip`,
+      count: inPart,
+    })),
+    expiresAt: Temporal.Instant.from('2025-10-28T21:10:00Z'),
+  };
+}
+
+/** Left out: some in cold storage, and one for another reason. */
+const COLD: readonly LeftOutView[] = [
+  ...recordings(23).map(({ startedAt, origin, destination }) => ({
+    ...{ startedAt, origin, destination },
+    fault: 'archived' as const,
+  })),
+  { startedAt: '2025-10-28T16:40:31', origin: '11987654321', destination: '1122', fault: 'empty' },
+];
 
 const AT = Temporal.Instant.from('2025-10-28T18:04:00Z');
 
@@ -101,13 +151,16 @@ export function samples(): Record<string, ReplyMail> {
   const { request, jobId, timeZone } = JOB;
   const trouble = { request, subject: request.subject, jobId, timeZone, code: 'recordings.unavailable' };
   return {
-    confirmation: confirmationMail({ ...JOB, position: 3 }),
-    'confirmation-first': confirmationMail({ ...JOB, position: 1 }),
-    'confirmation-awaited': confirmationMail({ ...JOB, position: null }),
+    confirmation: confirmationMail({ ...JOB, position: 3, measured: { count: 132, bytes: 155_189_248 } }),
+    'confirmation-first': confirmationMail({ ...JOB, position: 1, measured: null }),
+    'confirmation-none': confirmationMail({ ...JOB, position: 1, measured: { count: 0, bytes: 0 } }),
+    'confirmation-awaited': confirmationMail({ ...JOB, position: null, measured: null }),
     result: resultMail(view),
     'result-one': resultMail(resultView(1)),
     'result-warnings': resultMail(troubled),
     'result-many': resultMail(resultView(340)),
+    'result-parts': resultMail({ ...partsView([5000, 5000, 2480], 20), mayEndEarlier: true }),
+    'result-archived': resultMail({ ...view, leftOut: COLD }),
     'nothing-found': nothingFoundMail({
       ...JOB,
       narrowedByServer: true,
@@ -121,6 +174,13 @@ export function samples(): Record<string, ReplyMail> {
       unreadable: 0,
       leftOut: troubled.leftOut,
     }),
+    'nothing-archived': nothingFoundMail({
+      ...JOB,
+      source: 's3',
+      narrowedByServer: true,
+      unreadable: 0,
+      leftOut: COLD.slice(0, 1),
+    }),
     refusal: refusalMail(refused),
     'refusal-token': refusalMail({ ...refused, faults: refused.faults.slice(0, 1), tokenRequired: true }),
     'access-token': accessRefusalMail({
@@ -129,6 +189,7 @@ export function samples(): Record<string, ReplyMail> {
       adminEmail: 'admin@example.com',
     }),
     failed: failedMail({ ...trouble, attempts: 3 }),
+    'failed-access': failedMail({ ...trouble, code: 'recordings.refused', attempts: 1 }),
     'failed-refused': failedMail({ ...trouble, code: 'job.refused', attempts: 1 }),
     delayed: delayedMail({ ...trouble, nextAttemptAt: AT }),
     'delayed-peer': delayedMail({ ...trouble, code: 'peer.away', nextAttemptAt: null }),

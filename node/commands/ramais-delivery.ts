@@ -1,0 +1,77 @@
+import type { Job } from '../../protocol/job.ts';
+import type { Audit } from '../audit.ts';
+import { type ArchivingLimits, deliver } from '../delivery/deliver.ts';
+import type { DeliveryStore } from '../delivery/delivery-store.ts';
+import type { Delivery } from '../delivery/manifest.ts';
+import type { Publisher } from '../delivery/publisher.ts';
+import type { Clock } from '../platform/clock.ts';
+import { AppError } from '../platform/errors.ts';
+import type { Recording, RecordingSource } from '../recordings/source.ts';
+import type { JobContext } from './command.ts';
+
+/** Deliveries of one job: another one each time its links have grown too old before the mail could go out. */
+const MAX_DELIVERIES = 100;
+/** The most that PROCESSING_TIMEOUT can be: no delivery goes on longer. */
+const MAX_WORK_HOURS = 24;
+const MINUTES_PER_HOUR = 60;
+
+export interface Delivering {
+  readonly publisher: Publisher;
+  readonly deliveries: DeliveryStore;
+  readonly archiving: ArchivingLimits;
+  readonly audit: Audit;
+  readonly clock: Clock;
+  /** How long links open, from when their delivery is complete. */
+  readonly linkHours: number;
+}
+
+/**
+ * Publishes what was found, once; what an earlier attempt has delivered stands, unless its links have lost half of
+ * their time while the mail waited. Null where nothing was found.
+ */
+export async function deliverOnce(
+  services: Delivering,
+  job: Job,
+  context: JobContext,
+  source: RecordingSource,
+  recordings: readonly Recording[],
+): Promise<Delivery | null> {
+  const { publisher, deliveries, archiving, clock, linkHours, audit } = services;
+  if (recordings.length === 0 && job.steps['deliver'] === undefined) return null;
+  const { signal, progress, log } = context;
+  const perform = async (): Promise<true> => {
+    // Until it is complete, it is kept for as long as it can take; then its links have their whole time.
+    const provisional = clock.now().add({ hours: MAX_WORK_HOURS + linkHours });
+    await deliveries.begin(job.id, provisional, signal);
+    const delivered = await deliver({
+      ...{ source, publisher, archiving, clock, log, signal, progress },
+      ...{ job: job.id, recordings, expiresAt: provisional },
+    });
+    const delivery = { ...delivered, expiresAt: clock.now().add({ hours: linkHours }).toString() };
+    const listed = delivery.items.flatMap(({ key, recording }) =>
+      key === null ? [] : [{ key: recording.key, size: recording.sizeBytes }],
+    );
+    const event = { event: 'recordings.delivered', job: job.id, source: source.name, delivered: listed };
+    await audit.record(event);
+    await deliveries.save(delivery);
+    if ((await deliveries.read(job.id)) !== null) return true;
+    throw new AppError('delivery.broken-record', 'what was delivered cannot be read back', {
+      retriable: true,
+    });
+  };
+  const happened = async (): Promise<true | null> =>
+    (await deliveries.alreadyDelivered(job.id, signal)) === null ? null : true;
+  // Once its mail has gone out, a delivery stands as long as its links do.
+  const mailed = job.steps['mail:result']?.doneAt != null;
+  const minutes = mailed ? 1 : (linkHours * MINUTES_PER_HOUR) / 2;
+  for (let round = 1; round <= MAX_DELIVERIES; round += 1) {
+    await context.step(round === 1 ? 'deliver' : `deliver:${round}`, { happened, perform });
+    const delivery = await deliveries.read(job.id);
+    if (delivery !== null && lasts(delivery, clock.now().add({ minutes }))) return delivery;
+  }
+  throw new AppError('delivery.expired', 'the links died again and again before their mail could be sent');
+}
+
+function lasts({ expiresAt }: Delivery, until: Temporal.Instant): boolean {
+  return Temporal.Instant.compare(Temporal.Instant.from(expiresAt), until) >= 0;
+}
