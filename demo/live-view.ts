@@ -22,9 +22,10 @@ export async function showLive(stage: Stage, resources: AsyncDisposableStack): P
     npm run demo -- send ${pageFlag}"${example}"
     curl --data-urlencode 'subject=${example}' ${page.url}send
 
-  Both nodes side by side, and the mailbox to audio (and back: demote):
+  Both nodes side by side, how audio finds its recordings, and the mailbox to audio (and back: demote):
 
     ${ctl} status
+    ${ctl} index status
     ${ctl} promote
 
   Try a subject with mistakes in it, too: RAMAIS=12 INICIO=31/02/2026. Ctrl-C ends the demo; nothing stays.

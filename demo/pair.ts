@@ -6,6 +6,7 @@ import { eventually, freePort } from '../test/support/process.ts';
 import { hasProgram } from '../test/support/programs.ts';
 import { type Sshd, startSshd } from '../test/support/sshd.ts';
 import type { NodeStatus } from '../node/listeners/control-contract.ts';
+import type { IndexView } from '../node/listeners/control-index.ts';
 import type { MailServers } from './mail-servers.ts';
 import { homeOf, type NodeId, type NodeProcess, startNode } from './node-process.ts';
 import { ADDRESSES } from './person.ts';
@@ -13,6 +14,7 @@ import { ADDRESSES } from './person.ts';
 const NO_SSHD = 'no sshd on this machine (apt-get install openssh-server brings it)';
 const LOOPBACK = '127.0.0.1';
 const ROLE_TIMEOUT_MS = 20_000;
+const INDEX_TIMEOUT_MS = 20_000;
 /** Of the invitation as much as tells it from another; its secret comes later. */
 const SHOWN_OF_INVITATION = 'parelha-pair-1-00000000'.length;
 
@@ -128,6 +130,15 @@ export async function untilMaster({ nodes, ended }: Pair, id: NodeId): Promise<N
       : null;
   };
   return Promise.race([eventually(`${id} to be master`, settled, ROLE_TIMEOUT_MS, 50), ended]);
+}
+
+/** Waits until a node has an index of its recordings. */
+export async function untilIndexed({ ended }: Pair, node: NodeProcess): Promise<IndexView> {
+  const ready = async (): Promise<IndexView | undefined> => {
+    const { indexes } = await node.control.call('status', {});
+    return indexes.find(({ state }) => state === 'ready');
+  };
+  return Promise.race([eventually(`${node.id} to have an index`, ready, INDEX_TIMEOUT_MS, 50), ended]);
 }
 
 type Settings = Readonly<Record<string, string | number>>;

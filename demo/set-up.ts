@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { temporaryDirectory } from '../test/support/process.ts';
 import { startMailServers } from './mail-servers.ts';
-import { type Hosts, invite, type Pair, startHosts, startPair, untilMaster } from './pair.ts';
+import { type Hosts, invite, type Pair, startHosts, startPair, untilIndexed, untilMaster } from './pair.ts';
 import { ADDRESSES } from './person.ts';
 import { makeRecordings } from './recordings.ts';
 import type { Stage } from './story.ts';
@@ -46,6 +46,11 @@ export async function setUp(
     ({ audio2 }) => `node node/main.ts --config ${audio2.configFile}, and that of audio`,
   );
   onPair(pair);
+  await terminal.step(
+    'audio has an index of its recordings',
+    () => untilIndexed(pair, pair.audio),
+    ({ files, folders, watched }) => `${files} files in ${folders} folders, ${watched} of them watched`,
+  );
   await pairUp(terminal, pair, hosts);
   return { terminal, servers, hosts, pair, tree, token: TOKEN };
 }

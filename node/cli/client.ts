@@ -1,4 +1,4 @@
-import type { Client, Dispatcher } from 'undici';
+import type { Dispatcher, Pool } from 'undici';
 import type { ControlMethod, ControlParams, ControlResult } from '../listeners/control-contract.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 
@@ -9,43 +9,54 @@ const ANSWER_TIMEOUT_MS = 30_000;
 const STATUS_TIMEOUT_MS = 10_000;
 /** A search may have to walk a large tree before its first byte. */
 const SEARCH_TIMEOUT_MS = 600_000;
+/** Every name of the source is read: hours, on a slow disk with many millions of them. */
+const VERIFY_TIMEOUT_MS = 14_400_000;
+/** One call that takes long, and beside it those that ask how far it is. */
+const MAX_CONNECTIONS = 2;
 const MAX_ANSWER_BYTES = 33_554_432;
 
 /** A connection to the daemon; made at the first call. */
 export interface ControlClient {
   /**
    * @throws AppError with the daemon's code, or `control.not-running`, `control.denied`, `control.unreachable`,
-   * `control.bad-answer`
+   * `control.bad-answer`; the signal's reason, when the daemon is told that nobody waits for the answer any more
    */
-  call<M extends ControlMethod>(method: M, params: ControlParams<M>): Promise<ControlResult<M>>;
+  call<M extends ControlMethod>(
+    method: M,
+    params: ControlParams<M>,
+    signal?: AbortSignal,
+  ): Promise<ControlResult<M>>;
   close(): Promise<void>;
 }
 
 /** HTTP over the control socket. Its libraries are loaded here, so that help does not wait for them. */
 export async function connectControl(socketPath: string): Promise<ControlClient> {
-  const [{ Client: HttpClient }, contract] = await Promise.all([
+  const [{ Pool: HttpPool }, contract] = await Promise.all([
     import('undici'),
     import('../listeners/control-contract.ts'),
   ]);
-  const client: Client = new HttpClient('http://node', {
+  const pool: Pool = new HttpPool('http://node', {
+    connections: MAX_CONNECTIONS,
     connect: { socketPath, timeout: CONNECT_TIMEOUT_MS },
   });
   return {
-    call: async (method, params) => {
+    call: async (method, params, signal) => {
       let status: number;
       let body: unknown;
       try {
-        const answer = await client.request({
+        const answer = await pool.request({
           path: `${contract.CONTROL_PATH}/${method}`,
           method: 'POST',
           headers: { 'content-type': 'application/json' },
           body: JSON.stringify(params),
           headersTimeout: timeoutMsOf(method),
           bodyTimeout: timeoutMsOf(method),
+          ...(signal === undefined ? {} : { signal }),
         });
         status = answer.statusCode;
         body = JSON.parse(await readBody(answer));
       } catch (error) {
+        signal?.throwIfAborted();
         throw connectionError(error, socketPath);
       }
       if (status !== 200) {
@@ -57,13 +68,14 @@ export async function connectControl(socketPath: string): Promise<ControlClient>
       if (!result.success) throw badAnswer(result.error);
       return result.data as ControlResult<typeof method>;
     },
-    close: () => client.close(),
+    close: () => pool.close(),
   };
 }
 
 function timeoutMsOf(method: ControlMethod): number {
   if (method === 'search') return SEARCH_TIMEOUT_MS;
-  return method === 'status' ? STATUS_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
+  if (method === 'indexVerify') return VERIFY_TIMEOUT_MS;
+  return method === 'status' || method === 'indexStatus' ? STATUS_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
 }
 
 async function readBody(answer: Dispatcher.ResponseData): Promise<string> {

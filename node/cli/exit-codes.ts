@@ -25,6 +25,9 @@ const REFUSED = new Set([
   'job.ambiguous',
   'job.wrong-state',
   'spool.conflict',
+  'index.none',
+  'index.busy',
+  'index.not-ready',
   'leadership.refused',
   'leadership.busy',
 ]);

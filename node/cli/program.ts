@@ -4,6 +4,7 @@ import { DEFAULT_CONFIG_FILE } from '../config/file.ts';
 import type { Io } from './context.ts';
 import { addDoubt } from './doubt.ts';
 import { EXIT, EXIT_HELP } from './exit-codes.ts';
+import { addIndex } from './indexes.ts';
 import { addLeadership } from './leadership.ts';
 import { addPair } from './pair.ts';
 import { addPauseAndResume } from './pause.ts';
@@ -37,6 +38,7 @@ function createProgram(io: Io): Command {
   addQueue(program, io);
   addPauseAndResume(program, io);
   addRecordings(program, io);
+  addIndex(program, io);
   addLeadership(program, io);
   addPair(program, io);
   addDoubt(program, io);

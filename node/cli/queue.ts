@@ -6,6 +6,7 @@ import { facts, humanBytes, jsonText, localTime, neutral, table } from './text.t
 
 const SHOWN_ID_DIGITS = 8;
 const SHOWN_SUBJECT_LENGTH = 60;
+const SHOWN_PROGRESS_LENGTH = 120;
 const MAX_LISTED = 500;
 const JOB_STATES: readonly JobState[] = ['pending', 'processing', 'completed', 'failed'];
 
@@ -102,8 +103,16 @@ function listText(jobs: readonly JobSummary[], total: number): string {
     { title: 'REQUESTER' },
     { title: 'SUBJECT' },
   ];
-  const rest = total > jobs.length ? `\n${total - jobs.length} more; see --limit and --state` : '';
-  return `${table(titles, rows)}${rest}`;
+  const [head = '', ...lines] = table(titles, rows).split('\n');
+  const listed = lines.map((line, index) => `${line}${progressBelow(jobs[index])}`);
+  const rest = total > jobs.length ? [`${total - jobs.length} more; see --limit and --state`] : [];
+  return [head, ...listed, ...rest].join('\n');
+}
+
+/** How far a job is that is being worked, on a line of its own: it would push the columns apart. */
+function progressBelow(job: JobSummary | undefined): string {
+  if (job?.state !== 'processing' || job.progress === null || job.progress === '') return '';
+  return `\n${' '.repeat(SHOWN_ID_DIGITS + 2)}${neutral(job.progress, SHOWN_PROGRESS_LENGTH)}`;
 }
 
 function stateText(job: JobSummary): string {

@@ -11,6 +11,9 @@ const MAX_LISTED = 10_000;
 const SOURCES: readonly SourceName[] = ['audio', 's3'];
 const RANGE = '--ramais 1121,1122 --inicio "27/10/2025 08:00" --fim "28/10/2025 18:00"';
 
+const NO_LINKS =
+  'No links can be made now: node-ctl status may say why. Once it is mended, node-ctl queue show gives them.';
+
 interface QueryOptions {
   readonly ramais: string;
   readonly inicio: string;
@@ -99,7 +102,7 @@ async function exportRecordings(
 function exportText(job: JobView, email: string | null): string {
   const lines = [neutral(job.outcome?.summary ?? job.state, 1000)];
   if (job.outcome?.kind === 'done')
-    lines.push(email === null ? linksText(job) : `Sent to ${neutral(email)}.`);
+    lines.push(email === null ? linksText(job) || NO_LINKS : `Sent to ${neutral(email)}.`);
   return lines.join('\n');
 }
 
@@ -109,7 +112,7 @@ function searchText(found: SearchResult): string {
     recording.origin,
     recording.destination,
     humanBytes(recording.sizeBytes),
-    recording.key,
+    recording.archived === true ? `${recording.key} (in cold storage)` : recording.key,
   ]);
   const titles = [
     { title: 'STARTED' },

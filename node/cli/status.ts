@@ -3,6 +3,7 @@ import type { PeerStatus } from '../../protocol/methods.ts';
 import type { NodeStatus, PeerView } from '../listeners/control-contract.ts';
 import { type Context, type Io, runCommand } from './context.ts';
 import { EXIT } from './exit-codes.ts';
+import { indexLine } from './index-text.ts';
 import { facts, humanDuration, localTime, neutral, table } from './text.ts';
 
 /** Clears a terminal and goes to its first line (ECMA-48). */
@@ -36,7 +37,8 @@ export function addStatus(program: Command, io: Io): void {
 async function show({ io, client, print }: Context, everyMs: number | null): Promise<number> {
   for (;;) {
     const status = await client.call('status', {});
-    print(status, () => (everyMs === null ? statusText(status) : CLEAR + statusText(status)));
+    const text = (): string => statusText(status, io.clock.now());
+    print(status, () => (everyMs === null ? text() : CLEAR + text()));
     if (everyMs === null) return isComplete(status) ? EXIT.done : EXIT.incomplete;
     try {
       await io.clock.sleep(everyMs, io.interrupted);
@@ -59,16 +61,17 @@ function seconds(text: string): number {
   return value * MS_PER_SECOND;
 }
 
-function statusText(status: NodeStatus): string {
+function statusText(status: NodeStatus, now: Temporal.Instant): string {
   const warnings = [
     ...status.leadership,
     ...status.warnings,
     ...(status.peer?.status?.warnings ?? []).map((warning) => `${status.peer?.id}: ${warning}`),
     ...clockWarning(status.peer),
   ].map((warning) => `warning: ${neutral(warning, 1000)}`);
-  return [...[both(status), '', lanesText(status)], ...(warnings.length === 0 ? [] : ['', ...warnings])].join(
-    '\n',
-  );
+  return [
+    ...[both(status, now), '', lanesText(status)],
+    ...(warnings.length === 0 ? [] : ['', ...warnings]),
+  ].join('\n');
 }
 
 /** What is told of either node. */
@@ -95,7 +98,7 @@ const FACTS: readonly (readonly [name: string, value: (side: Side) => string])[]
 ];
 
 /** A line a fact, a column a node. */
-function both(status: NodeStatus): string {
+function both(status: NodeStatus, now: Temporal.Instant): string {
   const { peer, ingest } = status;
   const mine: Side = { ...status, mailbox: ingest };
   const theirs = peer?.status ?? null;
@@ -103,6 +106,7 @@ function both(status: NodeStatus): string {
     ['MODE', `${status.mode} (the first role; node-ctl promote and demote change it)`],
     ['publisher', status.publisher],
     ['state', status.stateDir],
+    ...status.indexes.map((index) => ['index', indexLine(index, now)] as const),
     ['peer', peer === null ? 'none: this node is alone' : peerText(peer)],
   ]);
   if (peer === null) {

@@ -74,6 +74,11 @@ export function humanBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
+/** `1,024,912`: in the writing of English, as all that node-ctl says. */
+export function humanCount(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
 /** `3 d 4 h`, `2 h 5 min`, `40 s`: the two largest units. */
 export function humanDuration(seconds: number): string {
   const days = Math.floor(seconds / SECONDS_PER_DAY);
@@ -82,6 +87,17 @@ export function humanDuration(seconds: number): string {
   if (days > 0) return `${days} d ${hours} h`;
   if (hours > 0) return `${hours} h ${minutes} min`;
   return minutes > 0 ? `${minutes} min` : `${Math.floor(seconds)} s`;
+}
+
+/** `40 s ago`; what is no instant is shown as it is. */
+export function ago(instant: string, now: Temporal.Instant): string {
+  try {
+    const seconds = now.since(Temporal.Instant.from(instant)).total('seconds');
+    return `${humanDuration(Math.max(0, seconds))} ago`;
+  } catch (error) {
+    if (error instanceof RangeError) return instant;
+    throw error;
+  }
 }
 
 /** An instant as wall-clock time of this machine's zone, to the second; what is no instant is shown as it is. */

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { doorSchema, laneSchema, outcomeSchema, sourceNameSchema } from '../../protocol/job.ts';
 import { jobStateSchema, peerStatusSchema, roleSchema, termSchema } from '../../protocol/methods.ts';
 import { DOUBT_METHODS } from './control-doubts.ts';
+import { INDEX_METHODS, indexStatusSchema } from './control-index.ts';
 import { LEADERSHIP_METHODS } from './control-leadership.ts';
 import { PAIRING_METHODS } from './control-pairing.ts';
 
@@ -76,6 +77,8 @@ export const nodeStatusSchema = z.object({
     failed: count,
   }),
   sources: z.array(sourceNameSchema),
+  /** Of the sources that have one. A daemon from before an upgrade does not tell. */
+  indexes: z.array(indexStatusSchema).default([]),
   publisher: z.enum(['web', 's3']),
   stateDir: z.string(),
   /** What an operator should know: the warnings of the configuration, a disk nearly full. */
@@ -143,6 +146,8 @@ export const searchResultSchema = z.object({
       startedAt: z.string(),
       sizeBytes: count,
       format: z.string(),
+      /** It lies in cold storage, and cannot be read before somebody restores it. */
+      archived: z.literal(true).optional(),
     }),
   ),
   total: count,
@@ -195,6 +200,7 @@ export const CONTROL_METHODS = {
   ...LEADERSHIP_METHODS,
   ...PAIRING_METHODS,
   ...DOUBT_METHODS,
+  ...INDEX_METHODS,
 } as const;
 
 export type ControlMethod = keyof typeof CONTROL_METHODS;

@@ -20,6 +20,8 @@ const MAX_CONNECTIONS = 32;
 const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 2000;
 const PROBE_TIMEOUT_MS = 2000;
+/** What a call ends with whose caller is gone. */
+const HUNG_UP = 'control.hung-up';
 
 /** What each code is in HTTP; of the others those of {@link ROOM_STATUS}, and else a fault of ours. */
 const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
@@ -34,11 +36,15 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   'pair.bad-line': 400,
   'pair.peer-away': 503,
   'pair.unfinished': 503,
+  'index.none': 422,
+  'index.busy': 409,
+  'index.not-ready': 409,
   'control.too-large': 413,
   'spool.unwritable': 503,
   'recordings.too-many': 422,
   'recordings.not-served': 422,
   'recordings.unavailable': 503,
+  'recordings.refused': 502,
 };
 
 /** What the codes of a room are as a rule: what an operator is to mend, and what the other node did not do. */
@@ -158,18 +164,29 @@ function controlApp(control: NodeControl, log: Log): Hono {
         if (error instanceof AppError) throw error;
         throw new AppError('request.invalid', 'the body is not JSON', { cause: error });
       });
-      return c.json((await call(control, method, body, c.req.raw.signal)) as object);
+      return c.json((await call(control, method, body, hangUpOf(c.req.raw.signal))) as object);
     },
   );
   app.notFound(unknownMethod);
   app.onError((error, c) => {
     const known = error instanceof AppError;
     const status = known ? statusOf(error.code) : 500;
-    if (status === 500) log.error('a control call failed', { code: codeOf(error), reason: messageOf(error) });
+    const told = { code: codeOf(error), reason: messageOf(error) };
+    if (codeOf(error) === HUNG_UP) log.info('a control call ended when its caller hung up');
+    else if (status === 500) log.error('a control call failed', told);
     const body = { code: codeOf(error), message: known ? error.message : messageOf(error) };
     return c.json(body, status, { 'content-type': 'application/problem+json' });
   });
   return app;
+}
+
+/** The caller's signal, with an error of ours as its reason: what HTTP gives is a mere text, which nobody could handle. */
+function hangUpOf(caller: AbortSignal): AbortSignal {
+  const controller = new AbortController();
+  const hangUp = (): void => controller.abort(new AppError(HUNG_UP, 'the caller hung up'));
+  if (caller.aborted) hangUp();
+  else caller.addEventListener('abort', hangUp, { once: true });
+  return controller.signal;
 }
 
 function unknownMethod(): never {

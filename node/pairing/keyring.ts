@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import type { Identity } from '../../protocol/methods.ts';
-import type { PeerConfig } from '../config/build.ts';
+import type { PeerConfig } from '../config/shape.ts';
 import type { Credentials, PeerTrust } from '../peer/credentials.ts';
 import type { Clock } from '../platform/clock.ts';
 import { writeDurable } from '../platform/durable.ts';

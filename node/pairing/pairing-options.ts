@@ -1,6 +1,6 @@
 import type { Identity, RpcParams, RpcResult } from '../../protocol/methods.ts';
 import type { Audit } from '../audit.ts';
-import type { PeerConfig } from '../config/build.ts';
+import type { PeerConfig } from '../config/shape.ts';
 import type { Fingerprint } from '../peer/credentials.ts';
 import type { Peer } from '../peer/peer.ts';
 import type { Clock } from '../platform/clock.ts';

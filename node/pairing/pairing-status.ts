@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { PeerConfig } from '../config/build.ts';
+import type { PeerConfig } from '../config/shape.ts';
 import type { Fingerprint } from '../peer/credentials.ts';
 import { fingerprintOf } from '../peer/pins.ts';
 import { messageOf } from '../platform/errors.ts';

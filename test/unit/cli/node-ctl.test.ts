@@ -116,6 +116,21 @@ describe('node-ctl queue', () => {
     expect(out.length).toBeLessThan(500);
   });
 
+  test('list shows below a job that is being worked how far it is', async () => {
+    const progress = `published 120 of 500 recordings, ZIP 84 of 500 MB (part 1 of 2)${ESCAPE}[2J`;
+    await listen({}, [jobView({ state: 'processing', progress }), failed]);
+    const { out } = await run('queue', 'list');
+    const [, first, second, third] = out.split('\n');
+    expect(first).toMatch(/^3f9a1c02 {2}processing {2}recordings/);
+    expect(second).toBe(
+      '          published 120 of 500 recordings, ZIP 84 of 500 MB (part 1 of 2)\\u{1b}[2J',
+    );
+    expect(third).toMatch(/^77aa0000 {2}failed/);
+    expect((await run('queue', 'show', '3f9a')).out).toContain(
+      'progress   published 120 of 500 recordings, ZIP 84 of 500 MB (part 1 of 2)',
+    );
+  });
+
   test('list keeps to a state and a limit, and says how many more there are', async () => {
     const control = await listen({}, [failed, jobView({ ...failed, id: jobId('88bb') })]);
     const { out } = await run('queue', 'list', '--state', 'failed', '--limit', '1');
@@ -213,6 +228,12 @@ describe('node-ctl recordings search', () => {
     expect(out).toContain('no recordings, 0 B');
     expect(out).toContain('all were searched');
     expect(out).toContain('incomplete: a');
+  });
+
+  test('marks what lies in cold storage', async () => {
+    const recordings = FOUND.recordings.map((one) => ({ ...one, archived: true as const }));
+    await listen({ search: () => ({ ...FOUND, recordings }) });
+    expect((await run('recordings', 'search', ...RANGE)).out).toMatch(/-1\.wav \(in cold storage\)$/m);
   });
 
   test('with wrong parameters ends with 2 and tells every fault', async () => {
@@ -382,6 +403,10 @@ describe('node-ctl --help', () => {
     [['recordings']],
     [['recordings', 'search']],
     [['recordings', 'export']],
+    [['index']],
+    [['index', 'status']],
+    [['index', 'rebuild']],
+    [['index', 'verify']],
   ])('of %j has examples', async (args) => {
     const { code, out } = await runWith([...args, '--help']);
     expect(code).toBe(0);

@@ -3,7 +3,7 @@ import { runNodeCtl } from '../../../node/cli/program.ts';
 import { openControlSocket } from '../../../node/listeners/control.ts';
 import type { NodeStatus, PeerView } from '../../../node/listeners/control-contract.ts';
 import { silentLog } from '../../../node/platform/log.ts';
-import { fakeNodeControl, STATUS } from '../../support/node-control.ts';
+import { fakeNodeControl, indexView, STATUS } from '../../support/node-control.ts';
 import { temporaryDirectory } from '../../support/process.ts';
 
 vi.stubEnv('TZ', 'UTC');
@@ -165,6 +165,39 @@ describe('node-ctl status', () => {
     expect(out).toContain('mailbox     not read');
     expect(out).toContain('sources     none');
     expect(out).toContain('warning: disk\\u{1b}[31m nearly full');
+  });
+
+  test('tells of each index on a line: its state, its files, and when all was last looked at', async () => {
+    const building = indexView({
+      source: 's3',
+      state: 'building',
+      progress: { files: 412_000, folders: 160, expectedFiles: 1_030_000, elapsedMs: 4_000 },
+    });
+    const { code, out } = await run({ indexes: [indexView(), building] }, []);
+    expect(code).toBe(0);
+    expect(out).toContain(
+      [
+        'state      /var/lib/parelha',
+        'index      audio: ready, 1,024,912 files in 417 folders; looked through 40 s ago, verified 3 d 4 h ago',
+        'index      s3: building, 412,000 files, 160 folders, 103,000 files/s, 40 %, 6 s left',
+        'peer       none: this node is alone',
+      ].join('\n'),
+    );
+  });
+
+  test('of an index that failed says why, harmless to the terminal', async () => {
+    const indexes = [indexView({ state: 'failed', message: 'the disk is full\u001B[31m' })];
+    const { code, out } = await run({ indexes }, []);
+    expect(code).toBe(0);
+    expect(out).toContain('index      audio: failed, the disk is full\\u{1b}[31m');
+  });
+
+  test('of an index that is built anew says that it serves, and how far the new one is', async () => {
+    const progress = { files: 10, folders: 1, expectedFiles: null, elapsedMs: 20 };
+    const { out } = await run({ indexes: [indexView({ progress, sweptAt: null, auditedAt: null })] }, []);
+    expect(out).toContain(
+      'audio: ready, 1,024,912 files in 417 folders; being built anew: 10 files, 1 folder\n',
+    );
   });
 
   test('as JSON is what the daemon said', async () => {

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { humanBytes, humanDuration, jsonText, localTime, neutral, table } from '../../../node/cli/text.ts';
+import {
+  ago,
+  humanBytes,
+  humanCount,
+  humanDuration,
+  jsonText,
+  localTime,
+  neutral,
+  table,
+} from '../../../node/cli/text.ts';
 
 // eslint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/;
@@ -53,4 +62,15 @@ test.each([
 
 test('what is no instant is shown as it is', () => {
   expect(localTime('soon')).toBe('soon');
+});
+
+test('an instant is as long ago as now says, and never in the future', () => {
+  const now = Temporal.Instant.from('2025-11-11T18:05:00Z');
+  expect(ago('2025-11-11T18:04:20Z', now)).toBe('40 s ago');
+  expect(ago('2025-11-11T18:05:07Z', now)).toBe('0 s ago');
+  expect(ago('soon', now)).toBe('soon');
+});
+
+test('a count is written in groups', () => {
+  expect([humanCount(999), humanCount(1_024_912)]).toEqual(['999', '1,024,912']);
 });

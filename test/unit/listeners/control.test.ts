@@ -237,6 +237,27 @@ describe('a control call', () => {
     await aborted.promise;
   });
 
+  test('that ends because its caller hung up is no failure of the node', async () => {
+    const begun = Promise.withResolvers<undefined>();
+    const log = { ...silentLog, error: vi.fn(), info: vi.fn() };
+    const control = fakeNodeControl({
+      indexVerify: (_params, signal) => {
+        begun.resolve(undefined);
+        return new Promise((_, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason as Error));
+        });
+      },
+    });
+    listener = await openControlSocket({ path, control, log });
+    const caller = new AbortController();
+    const call = post('indexVerify', '{"source":null}', { signal: caller.signal });
+    await begun.promise;
+    caller.abort();
+    await expect(call).rejects.toThrow();
+    await eventually('the end to be told', () => log.info.mock.calls.length > 0);
+    expect(log.error).not.toHaveBeenCalled();
+  });
+
   test('that runs does not hold up the end of the daemon', async () => {
     const begun = Promise.withResolvers<undefined>();
     await listen({

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { PeerConfig } from '../../../node/config/build.ts';
+import type { PeerConfig } from '../../../node/config/shape.ts';
 import { createAuthorizedKeys } from '../../../node/pairing/authorized-keys.ts';
 import { type Keyring, openKeyring } from '../../../node/pairing/keyring.ts';
 import { createPairing, type Pairing } from '../../../node/pairing/pairing.ts';
