@@ -24,6 +24,26 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     needs: ['ceph'],
     parts: 'web, s3',
   },
+  search: {
+    about: 'finding among a million recordings on disk: the index beside find, fd, rg and walks',
+    needs: ['search-tools', 'python'],
+    parts: 'flat, dated',
+  },
+  archive: {
+    about: 'putting 500 recordings into a ZIP, beside zip, 7z, yazl, Python and cat',
+    needs: ['zip-tools', 'python', 'ceph'],
+    parts: 'file, s3, memory',
+  },
+  bucket: {
+    about: 'finding among 200,000 objects of a bucket, beside rclone and a full listing',
+    needs: ['ceph', 'rclone'],
+    parts: 'dated, flat',
+  },
+  request: {
+    about: '500 recordings among a million, from mail to mail, and where the time goes',
+    needs: ['dovecot', 'exim', 'ceph'],
+    parts: 'audio, s3',
+  },
   rpc: {
     about: 'what a call between the nodes costs, beside bare TLS and grpc-js',
     needs: [],

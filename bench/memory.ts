@@ -58,6 +58,10 @@ async function makeRecordings(root: string, sizeMb: number): Promise<void> {
   }
 }
 
+function sizeBytesOf(files: readonly { readonly sizeBytes: number }[]): number {
+  return files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}
+
 async function publisherOf(place: Place): Promise<Publisher> {
   if (place.publisher === 'web') {
     const root = join(place.directory, 'web');
@@ -76,6 +80,7 @@ async function publisherOf(place: Place): Promise<Publisher> {
     prefix: 'bench',
     nodeId: 'bench',
     clock: systemClock,
+    log: silentLog,
   });
 }
 
@@ -94,11 +99,16 @@ async function child(place: Place): Promise<Measured> {
   const publisher = await publisherOf(place);
   const begun = performance.now();
   const expiresAt = systemClock.now().add({ hours: 1 });
-  const delivery = await deliver({ source, publisher, job: 'b'.repeat(64), recordings, expiresAt, signal });
+  const delivery = await deliver({
+    ...{ source, publisher, job: 'b'.repeat(64), recordings, expiresAt, signal },
+    archiving: { level: 0, maxBytes: 2 * sizeBytesOf(recordings), maxFiles: recordings.length },
+    clock: systemClock,
+    log: silentLog,
+  });
   return {
     peakMb: process.resourceUsage().maxRSS / 1024,
     seconds: (performance.now() - begun) / 1000,
-    deliveredMb: (delivery.totalBytes + (delivery.zip?.sizeBytes ?? 0)) / MEGABYTE,
+    deliveredMb: (delivery.totalBytes + sizeBytesOf(delivery.zips)) / MEGABYTE,
   };
 }
 

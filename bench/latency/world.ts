@@ -35,6 +35,8 @@ export const LARGE_REQUEST = 'RAMAIS=1121 INICIO=27/10/2025 FIM=27/10/2025';
 export interface WorldOptions {
   readonly s3?: { readonly ceph: Ceph; readonly bucket: string };
   readonly settings?: Readonly<Record<string, string>>;
+  /** Fills RECORDINGS_DIR before the node starts; in place of what {@link SMALL_REQUEST} and {@link LARGE_REQUEST} find. */
+  readonly fill?: (recordingsDir: string) => Promise<void>;
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
@@ -54,7 +56,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   };
   const settings = { LOG_LEVEL: 'info', ...options.settings };
   const node = stack.use(await prepareNode({ ...options, servers: tapped, settings }));
-  await putRecordings(node.recordingsDir);
+  await (options.fill ?? putRecordings)(node.recordingsDir);
   await node.start();
   await eventually('the node to watch its mailbox', () => imap.events.some(({ what }) => what === 'IDLE'));
   const kept = stack.move();
