@@ -1,15 +1,16 @@
 import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import { startCeph } from '../test/support/ceph.ts';
 import { temporaryDirectory } from '../test/support/process.ts';
 import { missingOf } from '../test/support/requirements.ts';
 import type { Measured, Order } from './archive/contender.ts';
 import { measureNode, measureProgram, type Program, PROGRAMS } from './archive/programs.ts';
 import { makeSparseFiles, makeVoiceFiles } from './archive/voice-files.ts';
-import { table, writeFigures } from './latency/report.ts';
-import { percentile } from './latency/statistics.ts';
+import { readCommandLine } from './common/command-line.ts';
+import { table, writeFigures } from './common/report.ts';
+import { percentile } from './common/statistics.ts';
 
 /**
  * Putting recordings into a ZIP: 500 of a megabyte to a file, beside programs and libraries that do it, and to Ceph
@@ -197,12 +198,8 @@ async function memory(quick: boolean): Promise<Outcome> {
 }
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
-  });
-  const parts = PARTS.filter((part) => positionals.length === 0 || positionals.includes(part));
-  const size = values.quick ? SIZE.quick : SIZE.whole;
+  const { parts, quick, json } = readCommandLine(PARTS);
+  const size = quick ? SIZE.quick : SIZE.whole;
   const figures: Record<string, unknown> = {};
   for (const part of parts) {
     const lacking = missingOf(part === 's3' ? ['ceph'] : part === 'file' ? ['python', 'zip-tools'] : []);
@@ -210,11 +207,11 @@ async function main(): Promise<void> {
       console.log(`\n${part} is not measured: not here: ${lacking.join(', ')}`);
       continue;
     }
-    const outcome = await { file: toFile, s3: toS3, memory: () => memory(values.quick) }[part](size);
+    const outcome = await { file: toFile, s3: toS3, memory: () => memory(quick) }[part](size);
     figures[part] = outcome.figures;
     if (!outcome.passed) process.exitCode = 1;
   }
-  if (values.json !== undefined) await writeFigures(values.json, 'archive', figures);
+  if (json !== undefined) await writeFigures(json, 'archive', figures);
 }
 
 await main();

@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import { dayRangeOf } from '../node/recordings/day-folders.ts';
 import { type Ceph, startCeph } from '../test/support/ceph.ts';
 import { temporaryDirectory } from '../test/support/process.ts';
@@ -7,8 +6,9 @@ import { type Contender, fullListing, ours, rclone } from './bucket/contenders.t
 import { fillBucket, putObjects } from './bucket/fill.ts';
 import { buildFlatIndex } from './bucket/flat.ts';
 import { datedKeys, DAYS, flatKeys, laterKeys, QUERY } from './bucket/keys.ts';
-import { ms, table, writeFigures } from './latency/report.ts';
-import { percentile } from './latency/statistics.ts';
+import { readCommandLine } from './common/command-line.ts';
+import { ms, table, writeFigures } from './common/report.ts';
+import { percentile } from './common/statistics.ts';
 
 /**
  * Finding the recordings of ten extensions and two days among 200,000 objects of a bucket on Ceph: ours beside rclone and
@@ -152,12 +152,8 @@ function judge(what: string, passed: boolean): void {
 }
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
-  });
-  const parts = PARTS.filter((part) => positionals.length === 0 || positionals.includes(part));
-  const size = values.quick ? 'quick' : 'whole';
+  const { parts, quick, json } = readCommandLine(PARTS);
+  const size = quick ? 'quick' : 'whole';
   const settings = { objects: OBJECTS[size], rounds: ROUNDS[size], goalRatio: GOAL_RATIO[size] };
   const figures: Record<string, unknown> = {};
   const measures = { dated, flat };
@@ -166,7 +162,7 @@ async function main(): Promise<void> {
     await using ceph = await startCeph();
     figures[part] = await measures[part](ceph, settings);
   }
-  if (values.json !== undefined) await writeFigures(values.json, 'bucket', figures);
+  if (json !== undefined) await writeFigures(json, 'bucket', figures);
 }
 
 await main();

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { startCeph } from '../test/support/ceph.ts';
 import { temporaryDirectory } from '../test/support/process.ts';
 import { missingOf } from '../test/support/requirements.ts';
+import { readCommandLine } from './common/command-line.ts';
+import { ms, table, verdict, writeFigures } from './common/report.ts';
+import { percentile, spreadOf } from './common/statistics.ts';
 import { filePut, ours, peer, type PlainPut, s3Objects, s3Put, webObjects } from './latency/delivery.ts';
 import { burst, oneByOne } from './latency/mails.ts';
-import { ms, table, verdict, writeFigures } from './latency/report.ts';
 import { STAGES } from './latency/stages.ts';
-import { percentile, spreadOf } from './latency/statistics.ts';
 import { startWorld } from './latency/world.ts';
 
 /**
@@ -23,13 +23,7 @@ const GOAL_RATIO = 1.5;
 const GOAL_EXTRA_MS = 1_000;
 const BUCKET = 'latency-bench';
 
-type Part = (quick: boolean) => Promise<{ passed: boolean; figures: unknown }>;
-
-const PARTS: Readonly<Record<string, Part>> = {
-  mails: measureMails,
-  web: (quick) => measureDelivery('web', quick),
-  s3: (quick) => measureDelivery('s3', quick),
-};
+const PARTS = ['mails', 'web', 's3'] as const;
 
 async function measureMails(quick: boolean): Promise<{ passed: boolean; figures: unknown }> {
   await using world = await startWorld();
@@ -113,26 +107,16 @@ async function measureDelivery(
   return { passed: goal.passed, figures: { oursMs, peerMs, firstMs, rounds } };
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
-});
-const names = positionals.length > 0 ? positionals : Object.keys(PARTS);
-for (const name of names) {
-  const part = PARTS[name];
-  if (part === undefined) {
-    console.error(`no such part: ${name}; there are ${Object.keys(PARTS).join(', ')}`);
-    process.exitCode = 2;
-    break;
-  }
+const { parts, quick, json } = readCommandLine(PARTS);
+for (const name of parts) {
   const missing = missingOf(name === 's3' ? ['dovecot', 'exim', 'ceph'] : ['dovecot', 'exim']);
   if (missing.length > 0) {
     console.log(`${name}: not measured, for want of ${missing.join(', ')}`);
     continue;
   }
   console.log(`— ${name} —`);
-  const { passed, figures } = await part(values.quick);
+  const { passed, figures } = await (name === 'mails' ? measureMails(quick) : measureDelivery(name, quick));
   if (!passed) process.exitCode = 1;
-  if (values.json !== undefined) await writeFigures(values.json, `latency.${name}`, figures);
+  if (json !== undefined) await writeFigures(json, `latency.${name}`, figures);
   console.log('');
 }

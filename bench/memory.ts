@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { deliver } from '../node/delivery/deliver.ts';
@@ -13,11 +13,14 @@ import { createDiskSource } from '../node/recordings/disk-source.ts';
 import { startCeph } from '../test/support/ceph.ts';
 import { temporaryDirectory } from '../test/support/process.ts';
 import { missingOf } from '../test/support/requirements.ts';
+import { makeSparseFiles } from './archive/voice-files.ts';
+import { readCommandLine } from './common/command-line.ts';
+import { writeFigures } from './common/report.ts';
 
 /**
  * Peak memory of a delivery (each recording singly, and all in one ZIP), small and large, to each publisher. Every
  * measurement is a fresh process, whose peak resident size the kernel tells.
- * `node bench/memory.ts [--quick] [web|s3 …]`; exit code 1 where a goal is missed.
+ * `node bench/memory.ts [web|s3 …] [--quick] [--json FILE]`; exit code 1 where a goal is missed.
  */
 const MEGABYTE = 1024 * 1024;
 const RECORDING_BYTES = 4 * MEGABYTE;
@@ -38,24 +41,6 @@ interface Place {
   readonly endpoint: string;
   readonly accessKey: string;
   readonly secretKey: string;
-}
-
-/** Recordings of zeros: sparse, so that they cost no disk; what they hold matters to nobody here. */
-async function makeRecordings(root: string, sizeMb: number): Promise<void> {
-  await mkdir(root, { recursive: true });
-  const header = Buffer.alloc(12);
-  header.write('RIFF', 0);
-  header.writeUInt32LE(RECORDING_BYTES - 8, 4);
-  header.write('WAVE', 8);
-  for (let index = 0; index * RECORDING_BYTES < sizeMb * MEGABYTE; index += 1) {
-    const time = `${String(Math.floor(index / 60) % 24).padStart(2, '0')}${String(index % 60).padStart(2, '0')}00`;
-    await using file = await open(
-      join(root, `internal-1121-2000-20251027-${time}-17${index}.${index}.wav`),
-      'w',
-    );
-    await file.write(header);
-    await file.truncate(RECORDING_BYTES);
-  }
 }
 
 function sizeBytesOf(files: readonly { readonly sizeBytes: number }[]): number {
@@ -113,7 +98,8 @@ async function child(place: Place): Promise<Measured> {
 }
 
 async function measure(place: Place): Promise<Measured> {
-  await makeRecordings(join(place.directory, `recordings-${place.sizeMb}`), place.sizeMb);
+  const count = Math.ceil((place.sizeMb * MEGABYTE) / RECORDING_BYTES);
+  await makeSparseFiles(join(place.directory, `recordings-${place.sizeMb}`), count, RECORDING_BYTES);
   const env = { ...process.env, BENCH_MEMORY_PLACE: JSON.stringify(place) };
   const { stdout } = await promisify(execFile)(process.execPath, [import.meta.filename], { env });
   await rm(join(place.directory, 'web'), { recursive: true, force: true });
@@ -121,7 +107,10 @@ async function measure(place: Place): Promise<Measured> {
 }
 
 /** Measures one publisher and prints its lines; whether the goals are met. */
-async function run(publisher: 'web' | 's3', sizesMb: readonly [number, number]): Promise<boolean> {
+async function run(
+  publisher: 'web' | 's3',
+  sizesMb: readonly [number, number],
+): Promise<{ readonly passed: boolean; readonly figures: unknown }> {
   await using directory = await temporaryDirectory();
   await using stack = new AsyncDisposableStack();
   let connection = { endpoint: '', accessKey: '', secretKey: '' };
@@ -147,23 +136,23 @@ async function run(publisher: 'web' | 's3', sizesMb: readonly [number, number]):
     `${publisher.padEnd(4)} ${passed ? 'PASS' : 'FAIL'}: ${growth.toFixed(0)} MB more at ${sizesMb[1]} MB` +
       ` (goal: at most ${GOAL_GROWTH_MB}), peak ${(large ?? 0).toFixed(0)} MB (goal: under ${GOAL_PEAK_MB})`,
   );
-  return passed;
+  return { passed, figures: Object.fromEntries(sizesMb.map((sizeMb, index) => [sizeMb, results[index]])) };
 }
 
-async function main(args: readonly string[]): Promise<void> {
-  const sizes: [number, number] = args.includes('--quick') ? [20, 400] : [50, 2048];
-  const named = args.filter((arg) => arg === 'web' || arg === 's3');
-  let passed = true;
-  for (const publisher of named.length > 0 ? named : (['web', 's3'] as const)) {
+async function main(): Promise<void> {
+  const { parts, quick, json } = readCommandLine(['web', 's3']);
+  const sizes: [number, number] = quick ? [20, 400] : [50, 2048];
+  for (const publisher of parts) {
     if (publisher === 's3' && missingOf(['ceph']).length > 0) {
       console.log('s3   not measured: Ceph is not installed');
       continue;
     }
-    passed = (await run(publisher, sizes)) && passed;
+    const { passed, figures } = await run(publisher, sizes);
+    if (!passed) process.exitCode = 1;
+    if (json !== undefined) await writeFigures(json, `memory.${publisher}`, figures);
   }
-  if (!passed) process.exitCode = 1;
 }
 
 const place = process.env['BENCH_MEMORY_PLACE'];
-if (place === undefined) await main(process.argv.slice(2));
+if (place === undefined) await main();
 else console.log(JSON.stringify(await child(JSON.parse(place) as Place)));

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { startCeph } from '../test/support/ceph.ts';
 import { eventually, temporaryDirectory } from '../test/support/process.ts';
 import { missingOf } from '../test/support/requirements.ts';
-import { ms, table, writeFigures } from './latency/report.ts';
-import { percentile } from './latency/statistics.ts';
+import { readCommandLine } from './common/command-line.ts';
+import { ms, table, writeFigures } from './common/report.ts';
+import { percentile } from './common/statistics.ts';
 import { startWorld, type World } from './latency/world.ts';
 import { ask, type Asked, STAGES } from './request/ask.ts';
 import { ASKED, fillDisk, fillRecordingsBucket } from './request/place.ts';
@@ -25,8 +25,8 @@ interface Sizes {
   readonly rounds: number;
 }
 
-type Part = (sizes: Sizes) => Promise<Asked[]>;
-const PARTS: Readonly<Record<string, Part>> = { audio: onDisk, s3: inBucket };
+const PARTS = ['audio', 's3'] as const;
+const MEASURES = { audio: onDisk, s3: inBucket };
 
 async function onDisk({ files, rounds }: Sizes): Promise<Asked[]> {
   await using world = await startWorld({ fill: (root) => fillDisk(root, files) });
@@ -74,30 +74,17 @@ function report(asked: readonly Asked[]): Record<string, number> {
   return { ...stages, totalMs, searchMs, peakMb };
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    quick: { type: 'boolean', default: false },
-    objects: { type: 'string' },
-    json: { type: 'string' },
-  },
-});
-const full: Sizes = { files: 1_000_000, objects: Number(values.objects ?? 100_000), rounds: 5 };
-const quick: Sizes = { files: 20_000, objects: Number(values.objects ?? 3_000), rounds: 2 };
-const names = positionals.length > 0 ? positionals : Object.keys(PARTS);
-for (const name of names) {
-  const part = PARTS[name];
-  if (part === undefined) {
-    console.error(`no such part: ${name}; there are ${Object.keys(PARTS).join(', ')}`);
-    process.exitCode = 2;
-    break;
-  }
+const { parts, quick, json, options } = readCommandLine(PARTS, ['objects']);
+const sizes: Sizes = quick
+  ? { files: 20_000, objects: Number(options.objects ?? 3_000), rounds: 2 }
+  : { files: 1_000_000, objects: Number(options.objects ?? 100_000), rounds: 5 };
+for (const name of parts) {
   const missing = missingOf(name === 's3' ? ['dovecot', 'exim', 'ceph'] : ['dovecot', 'exim']);
   if (missing.length > 0) {
     console.log(`${name}: not measured, for want of ${missing.join(', ')}`);
     continue;
   }
   console.log(`— ${name} —`);
-  const figures = report(await part(values.quick ? quick : full));
-  if (values.json !== undefined) await writeFigures(values.json, `request.${name}`, figures);
+  const figures = report(await MEASURES[name](sizes));
+  if (json !== undefined) await writeFigures(json, `request.${name}`, figures);
 }

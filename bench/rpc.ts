@@ -2,9 +2,9 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { temporaryDirectory } from '../test/support/process.ts';
-import { table, writeFigures } from './latency/report.ts';
+import { readCommandLine } from './common/command-line.ts';
+import { table, writeFigures } from './common/report.ts';
 import { type CallerOrder, type LoadOrder, type Part, PARTS } from './rpc/caller.ts';
 import type { Keys } from './rpc/contender.ts';
 import { makeKeys } from './rpc/keys.ts';
@@ -110,11 +110,7 @@ function judge(compared: ReadonlyMap<number, Comparison>): boolean {
 }
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
-  });
-  const parts = PARTS.filter((part) => positionals.length === 0 || positionals.includes(part));
+  const { parts, quick, json } = readCommandLine(PARTS);
   await using stack = new AsyncDisposableStack();
   const { path } = stack.use(await temporaryDirectory());
   const keys = await makeKeys();
@@ -127,11 +123,11 @@ async function main(): Promise<void> {
   };
   const figures: Record<string, unknown> = {};
   for (const part of parts) {
-    const compared = await run(part, contenders, values.quick ? ROUNDS.quick : ROUNDS.whole);
+    const compared = await run(part, contenders, quick ? ROUNDS.quick : ROUNDS.whole);
     figures[part] = Object.fromEntries(compared);
     if (part === 'get' && !judge(compared)) process.exitCode = 1;
   }
-  if (values.json !== undefined) await writeFigures(values.json, 'rpc', figures);
+  if (json !== undefined) await writeFigures(json, 'rpc', figures);
 }
 
 await main();

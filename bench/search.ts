@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { temporaryDirectory } from '../test/support/process.ts';
-import { ms, table, writeFigures } from './latency/report.ts';
+import { readCommandLine } from './common/command-line.ts';
+import { ms, table, writeFigures } from './common/report.ts';
 import { type Extent, type Figures, FIND, measure, NEW_FILES, QUERY, WALK } from './search/measure.ts';
 import { OLD_SCRIPT, type Peer, peers } from './search/peers.ts';
 import { type Layout, LAYOUTS, makeTree } from './search/tree.ts';
@@ -120,25 +120,13 @@ async function run(
   return await measure(tree, join(directory.path, 'index'), found, quick ? QUICK : WHOLE);
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    quick: { type: 'boolean', default: false },
-    json: { type: 'string' },
-    keep: { type: 'string' },
-  },
-});
-const unknown = positionals.find((name) => !LAYOUTS.some((layout) => layout === name));
-if (unknown !== undefined) {
-  console.error(`no such part: ${unknown}; there are ${LAYOUTS.join(', ')}`);
-  process.exit(2);
-}
+const { parts, quick, json, options } = readCommandLine(LAYOUTS, ['keep']);
 const { peers: found, missing } = peers();
 if (missing.length > 0) console.log(`some peers are not measured, for want of ${missing.join(', ')}`);
-for (const layout of LAYOUTS.filter((each) => positionals.length === 0 || positionals.includes(each))) {
-  const figures = await run(layout, found, values.quick, values.keep ?? null);
+for (const layout of parts) {
+  const figures = await run(layout, found, quick, options.keep ?? null);
   print(figures);
-  if (!judge(figures, !values.quick)) process.exitCode = 1;
-  if (values.json !== undefined) await writeFigures(values.json, `search.${layout}`, figures);
+  if (!judge(figures, !quick)) process.exitCode = 1;
+  if (json !== undefined) await writeFigures(json, `search.${layout}`, figures);
   console.log('');
 }

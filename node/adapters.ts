@@ -8,6 +8,7 @@ import { createS3Publisher } from './delivery/s3-publisher.ts';
 import { createWebPublisher } from './delivery/web-publisher.ts';
 import type { Dropbox } from './forward/dropbox.ts';
 import { createScpDrop } from './forward/scp-drop.ts';
+import { removeLeftIndexes } from './indexing/index-files.ts';
 import { createIndex } from './indexing/index-thread.ts';
 import { createIndexedSource } from './indexing/indexed-source.ts';
 import { createImapMailbox } from './mail/imap-mailbox.ts';
@@ -23,6 +24,7 @@ import { createRpcClient } from './peer/rpc-client.ts';
 import { callJoin } from './peer/rpc-join.ts';
 import { type RpcServer, type RpcServerOptions, startRpcServer } from './peer/rpc-server.ts';
 import type { Clock } from './platform/clock.ts';
+import { messageOf } from './platform/errors.ts';
 import type { Log } from './platform/log.ts';
 import { loadSecretKey } from './platform/secret-key.ts';
 import { createDiskConfirm, createDiskSource } from './recordings/disk-source.ts';
@@ -137,6 +139,7 @@ async function createStorage(
     if (index !== null) indexes.push(index);
     watched.push({ warnings });
   }
+  removeLeft(indexDirectory(config.stateDir), indexes, roomLog);
   const publisher = await createPublisher(config, clock, log.with({ room: 'delivery' }));
   if ('warnings' in publisher) watched.push(publisher);
   // Source and publisher often have the same credentials.
@@ -186,6 +189,20 @@ async function createBucket(
   const settleLimitMs = LISTING_LIMIT_MS;
   const index = createIndex({ source: 's3', directory, keeper, settleLimitMs, clock, log });
   return { source: createIndexedSource({ base, index, order, clock, log }), index, warnings };
+}
+
+/** What is left of an index that the configuration no longer asks for takes room and nothing else. */
+function removeLeft(directory: string, indexes: readonly RecordingIndex[], log: Log): void {
+  try {
+    for (const source of removeLeftIndexes(
+      directory,
+      indexes.map((index) => index.source),
+    )) {
+      log.info('removed the index of a source that has none any more', { source });
+    }
+  } catch (error) {
+    log.warn('an index that is not used any more could not be removed', { cause: messageOf(error) });
+  }
 }
 
 function indexDirectory(stateDir: string): string {

@@ -17,6 +17,7 @@ export async function fillBucket(ceph: Ceph, bucket: string, keys: Iterable<stri
   return (performance.now() - begun) / 1000;
 }
 
+/** Puts more of them into a bucket that is there. */
 export async function putObjects(ceph: Ceph, bucket: string, keys: Iterable<string>): Promise<void> {
   await ceph.client.send(new PutBucketAclCommand({ Bucket: bucket, ACL: 'public-read-write' }));
   const pool = new Pool(ceph.endpoint, { connections: PUTS_AT_A_TIME });

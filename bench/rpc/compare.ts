@@ -1,4 +1,4 @@
-import { percentile } from '../latency/statistics.ts';
+import { percentile } from '../common/statistics.ts';
 import type { Load } from './load.ts';
 import type { ContenderName } from './server.ts';
 

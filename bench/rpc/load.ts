@@ -1,4 +1,4 @@
-import { percentile } from '../latency/statistics.ts';
+import { percentile } from '../common/statistics.ts';
 
 /** One measurement. */
 export interface Load {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { writeFileSync } from 'node:fs';
-import { percentile, type Spread, spreadOf } from '../latency/statistics.ts';
+import { percentile, type Spread, spreadOf } from '../common/statistics.ts';
 import { type Asked, questions } from './names.ts';
 import type { Memory, Refreshed } from './ours.ts';
 import { listAll, type Peer } from './peers.ts';

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { createIndexedSource } from '../../node/indexing/indexed-source.ts';
@@ -10,6 +10,7 @@ import { dayRangeOf } from '../../node/recordings/day-folders.ts';
 import { createDiskConfirm, createDiskSource } from '../../node/recordings/disk-source.ts';
 import { walk } from '../../node/recordings/disk-walk.ts';
 import { matchesOf } from '../../node/recordings/match.ts';
+import { patternOf } from '../../node/recordings/name.ts';
 import { eventually } from '../../test/support/process.ts';
 import type { Asked } from './names.ts';
 import { addFiles, type Layout } from './tree.ts';
@@ -101,7 +102,7 @@ function createOurs(root: string, directory: string, watched: boolean) {
     /** Without an index, but no day left out: the best that a walk of everything can be here. */
     walk: (asked: Asked): Promise<Timed> =>
       timed(async () => {
-        const wanted = new RegExp(`-(?:${asked.extensions.join('|')})-`);
+        const wanted = patternOf(asked.extensions);
         const test = (name: string): boolean => wanted.test(name);
         const { found } = await walk({ root, range: ALL_DAYS, server: null, wanted: test, signal });
         return matchesOf(found, { ...asked, server: null }, order).length;
@@ -125,7 +126,7 @@ function createOurs(root: string, directory: string, watched: boolean) {
       const before = (await settled(asked)).query(asked).length;
       const all = process.cpuUsage();
       const making = process.threadCpuUsage();
-      addFiles(root, layout, day, count, seed);
+      const keys = addFiles(root, layout, day, count, seed);
       const makingMs = msOf(process.threadCpuUsage(making));
       const begun = performance.now();
       const reader = await settled(asked);
@@ -133,6 +134,9 @@ function createOurs(root: string, directory: string, watched: boolean) {
       const cpuMs = msOf(process.cpuUsage(all)) - makingMs;
       const added = reader.query(asked).length - before;
       if (added !== count) throw new Error(`of ${count} new files ${added} are found`);
+      // A tree that is kept is to be as it was.
+      for (const key of keys) unlinkSync(join(root, key));
+      await settled(asked);
       return { ms, cpuMs };
     },
     memory: (): Memory => {

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readdirSync, utimesSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -21,6 +21,8 @@ interface Order {
 }
 
 const AN_HOUR_SECONDS = 3_600;
+/** Half a second of 16-bit sound at 8 kHz. */
+const RECORDED = Buffer.alloc(8_044);
 
 /**
  * A tree of that many empty files, each of its own (no links: their inodes are read when they are looked at), made by
@@ -86,7 +88,7 @@ function make({ root, layout, count, today, part, parts }: Order): void {
   }
 }
 
-/** Files of today that were not there before. Gives their keys. */
+/** Recordings of today that were not there before, half a second of sound each. Gives their keys. */
 export function addFiles(
   root: string,
   layout: Layout,
@@ -102,7 +104,7 @@ export function addFiles(
     const key = `${below}internal-${from}-${to}-${date.replaceAll('-', '')}-${time}-new${seed}.${index}.wav`;
     const path = join(root, key);
     mkdirSync(dirname(path), { recursive: true });
-    closeSync(openSync(path, 'w'));
+    writeFileSync(path, RECORDED);
     return key;
   });
 }

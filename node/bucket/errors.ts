@@ -105,6 +105,16 @@ export function explainS3(error: unknown, doing: string, use: BucketUse): AppErr
   });
 }
 
+/**
+ * A bucket of recordings with nothing in it: that is taken for a setting that leads elsewhere, since an answer of
+ * "nothing found" would hide it. `root` is what keys are to begin with.
+ */
+export function emptyBucket(bucket: string, root: string): AppError {
+  const where = `the bucket ${bucket}${root === '' ? '' : ` below ${root}`}`;
+  const message = `${where} is empty: check S3_RECORDINGS_BUCKET and S3_RECORDINGS_PREFIX`;
+  return new AppError('recordings.unavailable', message, { retriable: true });
+}
+
 /** What a server writes is as long as it likes. */
 function shortMessage(error: unknown): string {
   return messageOf(error).slice(0, MAX_MESSAGE_LENGTH);

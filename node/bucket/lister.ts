@@ -9,6 +9,8 @@ import { patiently } from './patience.ts';
 import type { S3Sdk } from './sdk.ts';
 
 const EMPTY_PAGE = '<ListBucketResult></ListBucketResult>';
+/** Greater than any character that a key goes on with. */
+const LAST_CHARACTER = '\u{10FFFF}';
 
 export interface ListerOptions {
   readonly sdk: S3Sdk;
@@ -38,6 +40,12 @@ export interface Lister {
   page(request: PageRequest, signal: AbortSignal): Promise<ListPage>;
 }
 
+/** A key to go on after (`PageRequest.after`) that passes over all keys with this prefix. */
+export function afterAll(prefix: string): string {
+  return prefix + LAST_CHARACTER;
+}
+
+/** Lists as the SDK does, but reads the answers itself (list-page.ts). */
 export function createLister(options: ListerOptions): Lister {
   // Servers other than AWS may not know what objects in cold storage are, and refuse to be asked.
   const server = { tellsRestored: true };

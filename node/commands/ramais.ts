@@ -30,7 +30,7 @@ export interface RamaisServices extends Delivering {
   readonly timeZone: string;
 }
 
-/** RAMAIS: finds the recordings of extensions in a range and delivers them, each and in one ZIP. */
+/** RAMAIS: finds the recordings of extensions in a range and delivers them, each by itself and all in ZIPs. */
 export function createRamais(services: RamaisServices): Command<RamaisParams> {
   const { grammar, sources, forwarder, answers } = services;
 

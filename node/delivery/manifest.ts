@@ -1,8 +1,7 @@
 import * as z from 'zod';
 import { sha256Schema } from '../../protocol/job.ts';
+import { MAX_RECORDINGS } from '../recordings/source.ts';
 
-/** The most recordings that one request can have. */
-export const MAX_ITEMS = 50_000;
 const MAX_TEXT_LENGTH = 4096;
 const text = z.string().max(MAX_TEXT_LENGTH);
 
@@ -45,9 +44,9 @@ export const deliverySchema = z.strictObject({
   /** When the links die; an ISO instant. */
   expiresAt: z.iso.datetime(),
   /** In order: a result over MAX_RESULT_BYTES or MAX_RESULT_FILES has several. Empty where not one recording could be put into one. */
-  zips: z.array(zipSchema).max(MAX_ITEMS),
+  zips: z.array(zipSchema).max(MAX_RECORDINGS),
   /** Every recording of the request, in the order of the request. */
-  items: z.array(itemSchema).max(MAX_ITEMS),
+  items: z.array(itemSchema).max(MAX_RECORDINGS),
   /** Bytes of the recordings that can be heard singly. */
   totalBytes: z.int().nonnegative(),
 });

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { destroyOnAbort } from '../platform/destroy-on-abort.ts';
 import { AppError } from '../platform/errors.ts';
 import type { OpenedRecording, RecordingFault, RecordingSource } from '../recordings/source.ts';
 import type { PackedContent } from './archiver.ts';
@@ -110,16 +111,12 @@ export function isReadFailure(error: unknown): boolean {
 }
 
 async function readWhole(stream: Readable, signal: AbortSignal): Promise<Buffer[]> {
-  const stop = (): void => {
-    stream.destroy(signal.reason as Error);
-  };
-  signal.addEventListener('abort', stop, { once: true });
+  using _ = destroyOnAbort(stream, signal);
   try {
     const chunks: Buffer[] = [];
     for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
     return chunks;
   } finally {
-    signal.removeEventListener('abort', stop);
     await closed(stream);
   }
 }

@@ -8,6 +8,7 @@ import { createPresigner } from '../bucket/presign.ts';
 import { loadS3Sdk, type S3Sdk } from '../bucket/sdk.ts';
 import { mapBounded } from '../platform/concurrency.ts';
 import type { Clock } from '../platform/clock.ts';
+import { destroyOnAbort } from '../platform/destroy-on-abort.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { checkJobId, checkNodeId, parseKey } from './object-key.ts';
@@ -94,25 +95,18 @@ async function put(
 ): Promise<number> {
   signal.throwIfAborted();
   const { sdk, client, name } = bucket;
-  const stop = (): void => {
-    body.destroy(signal.reason as Error);
+  using _ = destroyOnAbort(body, signal);
+  const target = {
+    Bucket: name,
+    Key: key,
+    ContentType: object.contentType,
+    ContentDisposition: dispositionOf(object),
   };
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    const target = {
-      Bucket: name,
-      Key: key,
-      ContentType: object.contentType,
-      ContentDisposition: dispositionOf(object),
-    };
-    const { whole, rest } = await readBeginning(body, PART_BYTES);
-    if (whole !== null) return await putWhole(sdk, client, target, whole, signal);
-    // What an earlier attempt left unfinished is paid for and seen by nobody.
-    await abortUploads(bucket, key, (found) => found === key, signal);
-    return await putParts(sdk, client, target, rest, planUpload(expectedBytes), signal);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
+  const { whole, rest } = await readBeginning(body, PART_BYTES);
+  if (whole !== null) return await putWhole(sdk, client, target, whole, signal);
+  // What an earlier attempt left unfinished is paid for and seen by nobody.
+  await abortUploads(bucket, key, (found) => found === key, signal);
+  return await putParts(sdk, client, target, rest, planUpload(expectedBytes), signal);
 }
 
 async function size(bucket: Bucket, key: string, signal: AbortSignal): Promise<number | null> {

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { S3Sdk } from '../bucket/sdk.ts';
+import { destroyOnAbort } from '../platform/destroy-on-abort.ts';
 
 const MEGABYTE = 1024 * 1024;
 /** An object up to this goes up in one request, a larger one in parts of it: the smallest that S3 takes. */
@@ -103,15 +104,8 @@ export async function putParts(
     partSize: partBytes,
     queueSize: partsAtATime,
   });
-  const stop = (): void => {
-    body.destroy(signal.reason as Error);
-  };
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    await upload.done();
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
+  using _ = destroyOnAbort(body, signal);
+  await upload.done();
   return sizeBytes;
 }
 

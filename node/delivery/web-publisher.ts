@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { destroyOnAbort } from '../platform/destroy-on-abort.ts';
 import { isMissing, syncDirectory, TEMPORARY_PREFIX } from '../platform/durable.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import { checkJobId, checkNodeId, parseKey } from './object-key.ts';
@@ -92,12 +93,9 @@ async function putFile(
   signal: AbortSignal,
 ): Promise<number> {
   const temporary = join(directory, `${TEMPORARY_PREFIX}${name}-${randomUUID()}`);
-  const stop = (): void => {
-    body.destroy(signal.reason as Error);
-  };
-  signal.addEventListener('abort', stop, { once: true });
   let sizeBytes = 0;
   try {
+    using _ = destroyOnAbort(body, signal);
     await using file = await open(temporary, 'wx', 0o600);
     for await (const block of inBlocks(body)) {
       await file.writeFile(block);
@@ -108,8 +106,6 @@ async function putFile(
     // The job's directory is removed with all that is left in it, should even this fail.
     await unlink(temporary).catch(() => undefined);
     throw error;
-  } finally {
-    signal.removeEventListener('abort', stop);
   }
   await rename(temporary, join(directory, name));
   await syncDirectory(directory);

@@ -29,6 +29,7 @@ const passSchema: z.ZodType<PassState> = z.object({
   reached: z.array(z.union([z.string(), z.null(), z.literal(true)])),
 });
 
+/** Reads where its folders are. */
 export function openBucketIndex(writer: IndexWriter): BucketIndex {
   const folders = writer.folders();
   return {

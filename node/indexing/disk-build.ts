@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { canBeYear, canHold, dateOf } from '../recordings/day-folders.ts';
-import { MAX_DEPTH } from '../recordings/folder-entries.ts';
+import { isGone, MAX_DEPTH } from '../recordings/folder-entries.ts';
+import { unavailable, warnOfLinkedFolders } from '../recordings/root-folder.ts';
 import {
   believe,
   type DiskIndex,
@@ -10,9 +11,8 @@ import {
   isYear,
   look,
   requireRoot,
-  unavailable,
 } from './disk-folders.ts';
-import { emptyListing, isGone, type Listing, listFolder, statFolder } from './folder-scan.ts';
+import { emptyListing, type Listing, listFolder, statFolder } from './folder-scan.ts';
 import { type Folder, identify, pathOf, type Visited } from './folder-tree.ts';
 import type { ListedFile } from './index-database.ts';
 import type { BuildProgress } from './keeper.ts';
@@ -66,11 +66,7 @@ export async function buildDiskIndex(
       if (next.folder.unreadable) unreadable += 1;
     }
   }
-  if (state.linkedFolders > 0) {
-    index.log.warn('symlinked directories below RECORDINGS_DIR are not searched; mount them there instead', {
-      directories: state.linkedFolders,
-    });
-  }
+  warnOfLinkedFolders(index.log, state.linkedFolders);
   const seconds = ((index.clock.monotonicMs() - begunMs) / 1000).toFixed(1);
   const left = unreadable === 0 ? '' : `, ${unreadable} folders could not be read`;
   return `read ${state.files} names in ${state.folders} folders in ${seconds} s${left}`;

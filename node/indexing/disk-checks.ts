@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DayRange } from '../recordings/day-folders.ts';
+import { unavailable } from '../recordings/root-folder.ts';
 import { applyEvents } from './disk-events.ts';
 import {
   believe,
@@ -10,7 +11,6 @@ import {
   isYear,
   look,
   readFolder,
-  unavailable,
   vanish,
 } from './disk-folders.ts';
 import { childrenWithin, type Folder, identify, isSameFolder, type Visited } from './folder-tree.ts';

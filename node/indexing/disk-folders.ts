@@ -1,13 +1,12 @@
 import type { Clock } from '../platform/clock.ts';
-import { AppError, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { around, type DayRange } from '../recordings/day-folders.ts';
-import { isYearFolder, MAX_DEPTH } from '../recordings/folder-entries.ts';
+import { isGone, isYearFolder, MAX_DEPTH } from '../recordings/folder-entries.ts';
+import { NOT_MOUNTED, unavailable } from '../recordings/root-folder.ts';
 import {
   emptyListing,
   type FolderStat,
   isEmptyFolder,
-  isGone,
   isLocal,
   type Listing,
   listFolder,
@@ -42,16 +41,8 @@ export interface DiskIndex {
   readonly tally: { read: number; added: number; removed: number };
 }
 
-/** @throws AppError `recordings.unavailable` */
-export function unavailable(root: string, cause: unknown): AppError {
-  const message = `the recordings directory ${root} cannot be read: ${messageOf(cause)}`;
-  return new AppError('recordings.unavailable', message, { retriable: true, cause });
-}
-
-const NOT_MOUNTED = new Error('it is empty: is its disk mounted?');
-
 /** Whether a change is old enough for any later one to be told from it. */
-export function isOld({ clock }: Pick<DiskIndex, 'clock'>, changed: number): boolean {
+function isOld({ clock }: Pick<DiskIndex, 'clock'>, changed: number): boolean {
   return changed < clock.now().epochMilliseconds - RACY_MS;
 }
 

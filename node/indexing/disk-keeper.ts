@@ -1,16 +1,14 @@
 import { realpathSync } from 'node:fs';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
-import { createWake, type Wake } from '../platform/wake.ts';
+import { createWake } from '../platform/wake.ts';
 import type { DayRange } from '../recordings/day-folders.ts';
 import type { IndexVerdict } from '../recordings/recording-index.ts';
+import { follow, lookAgain, type OpenedIndex } from './disk-background.ts';
 import { buildDiskIndex } from './disk-build.ts';
 import { checkFolders, readFolders, unreadableFolders, watchGrowing } from './disk-checks.ts';
-import { applyEvents } from './disk-events.ts';
-import { type DiskIndex, readFolder } from './disk-folders.ts';
-import { sizeSome } from './disk-sizes.ts';
+import type { DiskIndex } from './disk-folders.ts';
 import { createFolderTree, type Folder, type FolderTree, folderTreeOf } from './folder-tree.ts';
 import type { IndexBuilder, IndexWriter } from './index-database.ts';
 import type { BuildProgress, Keeper } from './keeper.ts';
@@ -18,13 +16,6 @@ import { createWatches, type WatchFunction } from './watches.ts';
 
 /** Directories watched at most; the kernel may allow fewer. Each takes about a kilobyte of it. */
 const DEFAULT_MAX_WATCHES = 4096;
-/** What events tell of is looked at so much later, so that what comes together is done together. */
-const EVENTS_DELAY_MS = 2;
-const IDLE_MS = 60_000;
-/** Sizes are found in a tenth of the time at most, and looked for so often where there are none to be found. */
-const SIZES_REST_FACTOR = 9;
-const SIZES_MIN_REST_MS = 100;
-const SIZES_IDLE_MS = 15_000;
 
 export interface DiskKeeperOptions {
   /** RECORDINGS_DIR. */
@@ -36,14 +27,8 @@ export interface DiskKeeperOptions {
   readonly watch?: WatchFunction;
 }
 
-interface Opened {
-  readonly index: DiskIndex;
-  /** Woken by events. */
-  readonly wake: Wake;
-}
-
 /** An index in use, and what goes on with it in the background. */
-interface Live extends Opened {
+interface Live extends OpenedIndex {
   readonly ended: AbortController;
   readonly tasks: Promise<unknown>;
 }
@@ -55,7 +40,7 @@ export function createDiskKeeper(options: DiskKeeperOptions): Keeper {
 
 class DiskKeeper implements Keeper {
   readonly #options: DiskKeeperOptions;
-  #building: Opened | null = null;
+  #building: OpenedIndex | null = null;
   #live: Live | null = null;
   /** What went wrong in the background, to be told at the next call. */
   #failure: unknown = null;
@@ -75,7 +60,7 @@ class DiskKeeper implements Keeper {
   async build(builder: IndexBuilder, progress: BuildProgress, signal: AbortSignal): Promise<string> {
     this.#building?.index.watches.close();
     const tree = createFolderTree(builder.putFolder('', null), null);
-    const opened = openIndex(this.#options, tree, builder);
+    const opened = openTree(this.#options, tree, builder);
     this.#building = opened;
     try {
       return await buildDiskIndex(opened.index, progress, signal);
@@ -91,7 +76,7 @@ class DiskKeeper implements Keeper {
     if (opened === null) {
       const tree = folderTreeOf(writer.folders());
       if (tree === null) throw new AppError('index.broken', 'the folders of the index make no tree');
-      opened = openIndex(this.#options, tree, writer);
+      opened = openTree(this.#options, tree, writer);
     }
     this.#building = null;
     this.#failure = null;
@@ -100,11 +85,7 @@ class DiskKeeper implements Keeper {
     before?.index.watches.close();
     const ended = new AbortController();
     const onFailure = (error: unknown): void => this.#noteFailure(error);
-    const tasks = Promise.all([
-      before?.tasks,
-      followEvents(opened, ended.signal, onFailure),
-      findSizes(opened.index, ended.signal, onFailure),
-    ]);
+    const tasks = Promise.all([before?.tasks, follow(opened, ended.signal, onFailure)]);
     this.#live = { ...opened, ended, tasks };
   }
 
@@ -180,11 +161,11 @@ class DiskKeeper implements Keeper {
   }
 }
 
-function openIndex(
+function openTree(
   { root, log, clock, maxWatches = DEFAULT_MAX_WATCHES, watch }: DiskKeeperOptions,
   tree: FolderTree,
   writer: IndexWriter,
-): Opened {
+): OpenedIndex {
   const noticed: DiskIndex['noticed'] = new Set();
   const wake = createWake();
   const watches = createWatches({
@@ -200,68 +181,4 @@ function openIndex(
   const tally = { read: 0, added: 0, removed: 0 };
   const known = { unread: new Set<Folder>(), localDevices: new Map<number, boolean>() };
   return { index: { root, tree, writer, watches, clock, log, noticed, tally, ...known }, wake };
-}
-
-/** Names that a search has found nothing under. */
-function lookAgain({ index, wake }: Opened, keys: readonly string[]): void {
-  for (const key of keys) {
-    const cut = key.lastIndexOf('/');
-    const folder = index.tree.at(key.slice(0, Math.max(cut, 0)));
-    if (folder === undefined || folder.doubtful) continue;
-    folder.pending ??= new Set();
-    folder.pending.add(key.slice(cut + 1));
-    index.noticed.add(folder);
-  }
-  wake.wake();
-}
-
-/** Puts into the index what events tell of, and reads folders that nobody has read yet, until it is ended. */
-async function followEvents(
-  { index, wake }: Opened,
-  signal: AbortSignal,
-  onFailure: (error: unknown) => void,
-): Promise<void> {
-  wake.wake();
-  let begun = false;
-  while (!signal.aborted) {
-    try {
-      await wake.wait(IDLE_MS, signal);
-      await index.clock.sleep(EVENTS_DELAY_MS, signal);
-      if (!begun) await watchGrowing(index, signal);
-      begun = true;
-      applyEvents(index);
-      for (const folder of index.unread) {
-        readFolder(index, folder);
-        await nextTurn();
-        if (signal.aborted) return;
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      // Searches say that the disk is away; what is there when it is back, how its folders changed tells.
-      if (codeOf(error) !== 'recordings.unavailable') onFailure(error);
-    }
-  }
-}
-
-/** Finds sizes, a few at a time, until it is ended. */
-async function findSizes(
-  index: DiskIndex,
-  signal: AbortSignal,
-  onFailure: (error: unknown) => void,
-): Promise<void> {
-  let growing = 0;
-  let restMs = SIZES_MIN_REST_MS;
-  while (!signal.aborted) {
-    try {
-      await index.clock.sleep(restMs, signal);
-      const slice = sizeSome(index, growing);
-      growing = slice.growing;
-      restMs =
-        slice.sized === 0 ? SIZES_IDLE_MS : Math.max(SIZES_MIN_REST_MS, slice.tookMs * SIZES_REST_FACTOR);
-    } catch (error) {
-      if (signal.aborted) return;
-      restMs = SIZES_IDLE_MS;
-      onFailure(error);
-    }
-  }
 }

@@ -1,7 +1,7 @@
 import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
-import { sep } from 'node:path';
+import { isGone } from '../recordings/folder-entries.ts';
+import { isInside } from '../recordings/root-folder.ts';
 import { type DiskIndex, isSystemError } from './disk-folders.ts';
-import { isGone } from './folder-scan.ts';
 import { type Folder, pathOf } from './folder-tree.ts';
 import type { ListedFile } from './index-database.ts';
 
@@ -71,7 +71,7 @@ function sizeOf(index: DiskIndex, folder: Folder, name: string): number | null {
 function statLinked(root: string, path: string): Stats | null {
   try {
     const target = realpathSync(path);
-    return target.startsWith(root.endsWith(sep) ? root : root + sep) ? statSync(target) : null;
+    return isInside(root, target) ? statSync(target) : null;
   } catch (error) {
     if (!isSystemError(error)) throw error;
     return null; // it leads nowhere

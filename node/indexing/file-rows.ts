@@ -129,7 +129,7 @@ export class FileRows {
   }
 
   /** Moves what is fresh to the others, where there is much of it. */
-  settle(): void {
+  mergeFresh(): void {
     if (this.#freshRows <= MAX_FRESH) return;
     this.#database.exec('INSERT OR REPLACE INTO postings SELECT * FROM fresh; DELETE FROM fresh');
     this.#freshRows = 0;

@@ -64,7 +64,7 @@ export class FolderRows {
   }
 
   /** Adds to how many files it holds. */
-  count(id: number, change: number): void {
+  changeFileCount(id: number, change: number): void {
     if (change === 0) return;
     if (Number(this.#count.run(change, id).changes) === 0) throw new Error(`the index has no folder ${id}`);
   }

@@ -1,7 +1,11 @@
 import { lstatSync, opendirSync, statfsSync, type Stats, statSync } from 'node:fs';
-import { isMissing } from '../platform/durable.ts';
-import { codeOf } from '../platform/errors.ts';
-import { isCandidate, leadsToFolder, MAX_LINKS, mayLeadToFolder } from '../recordings/folder-entries.ts';
+import {
+  isCandidate,
+  isGone,
+  leadsToFolder,
+  MAX_LINKS,
+  mayLeadToFolder,
+} from '../recordings/folder-entries.ts';
 import type { ListedFile } from './index-database.ts';
 
 /** What reading a directory has met besides files. */
@@ -77,7 +81,8 @@ function folderStatOf({ mtimeMs, ctimeMs, ino, birthtimeMs, dev }: Stats): Folde
 /** What lies under a name: a directory, something that can be a recording, or nothing of either. */
 export function kindOf(path: string): 'folder' | 'file' | 'none' {
   try {
-    const status = lstatSync(path);
+    const status = lstatSync(path, { throwIfNoEntry: false });
+    if (status === undefined) return 'none';
     if (status.isDirectory()) return 'folder';
     return isCandidate(status) ? 'file' : 'none';
   } catch (error) {
@@ -90,11 +95,6 @@ export function kindOf(path: string): 'folder' | 'file' | 'none' {
 export function isEmptyFolder(path: string): boolean {
   using directory = opendirSync(path, { bufferSize: 1 });
   return directory.readSync() === null;
-}
-
-/** The way down is gone too, or is none any more (ENOTDIR). */
-export function isGone(error: unknown): boolean {
-  return isMissing(error) || codeOf(error) === 'ENOTDIR';
 }
 
 /**

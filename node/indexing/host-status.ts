@@ -19,7 +19,7 @@ export class HostStatus {
   builtAt: string | null = null;
   sweptAt: string | null = null;
   auditedAt: string | null = null;
-  /** Has it told. */
+  /** Has the host report how it is. */
   readonly tell: () => void;
 
   constructor(tell: () => void) {

@@ -179,7 +179,7 @@ class RunBuilder implements IndexBuilder {
 
   #flush(): void {
     if (this.#run.count > 0) this.#run.writeTo(this.#options.database);
-    for (const [folder, count] of this.#pending) this.#folders.count(folder, count);
+    for (const [folder, count] of this.#pending) this.#folders.changeFileCount(folder, count);
     this.#pending.clear();
   }
 

@@ -90,8 +90,6 @@ export interface IndexReader extends Disposable {
   readonly serial: number;
   /** By start time, then key; each recording once. @throws AppError `index.broken` where the file is damaged */
   query(query: IndexQuery): IndexHit[];
-  /** Count and bytes of the same, and how many of unknown size are in the count. */
-  measure(query: IndexQuery): { readonly count: number; readonly bytes: number; readonly unsized: number };
   /** Whether a folder anywhere is called like this, in any case of letters. */
   hasFolderNamed(name: string): boolean;
 }

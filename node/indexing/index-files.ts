@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
-import type { SourceName } from '../../protocol/job.ts';
+import { type SourceName, sourceNameSchema } from '../../protocol/job.ts';
 import { AppError } from '../platform/errors.ts';
 import { createIndexBuilder } from './index-builder.ts';
 import type { IndexBuilder, IndexReader, IndexWriter } from './index-database.ts';
@@ -73,6 +73,19 @@ export function removeOtherIndexes(directory: string, source: SourceName, serial
   for (const other of serialsIn(directory, source)) {
     if (other !== serial) removeFiles(fileOf(directory, source, other));
   }
+}
+
+/**
+ * Removes the indexes of sources that have none any more (SOURCES, RECORDINGS_INDEX, S3_RECORDINGS_LAYOUT), which nobody
+ * would open again; whose that were. For a node's start, when no index is open yet.
+ */
+export function removeLeftIndexes(directory: string, indexed: readonly SourceName[]): SourceName[] {
+  return sourceNameSchema.options.filter((source) => {
+    if (indexed.includes(source)) return false;
+    const left = serialsIn(directory, source);
+    for (const serial of left) removeFiles(fileOf(directory, source, serial));
+    return left.length > 0;
+  });
 }
 
 function openIfSound(path: string, serial: number): IndexWriter | null {

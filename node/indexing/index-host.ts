@@ -7,9 +7,12 @@ import type { DayRange } from '../recordings/day-folders.ts';
 import type { IndexVerdict } from '../recordings/recording-index.ts';
 import { HostStatus, WALKING } from './host-status.ts';
 import type { IndexBuilder, IndexWriter } from './index-database.ts';
+import { beginIndex, openIndex, removeOtherIndexes } from './index-files.ts';
 import type { Keeper } from './keeper.ts';
 import type { HostReport, SettleAnswer } from './messages.ts';
 
+/** Between two sweeps. */
+const SWEEP_MS = 300_000;
 const AUDIT_EVERY_HOURS = 7 * 24;
 /** A build that failed is tried again after this, then after twice as much, up to the most. */
 const FIRST_RETRY_MS = 5_000;
@@ -20,22 +23,12 @@ const BUILT_AT = 'built-at';
 const AUDITED_AT = 'audited-at';
 const PLACE = 'place';
 
-/** Opens and begins indexes (index-files.ts). */
-export interface IndexFiles {
-  openIndex(directory: string, source: SourceName): IndexWriter | null;
-  beginIndex(directory: string, source: SourceName): IndexBuilder;
-  removeOtherIndexes(directory: string, source: SourceName, serial: number): void;
-}
-
 export interface IndexHostOptions {
   readonly source: SourceName;
   readonly directory: string;
   readonly keeper: Keeper;
-  readonly files: IndexFiles;
   readonly clock: Clock;
   readonly log: Log;
-  /** Between two sweeps. */
-  readonly sweepMs: number;
   /** Told whenever a status changes. */
   readonly report: (report: HostReport) => void;
 }
@@ -142,9 +135,9 @@ class Host implements IndexHost {
   }
 
   #openExisting(): void {
-    const { files, directory, source, log, keeper } = this.#options;
+    const { directory, source, log, keeper } = this.#options;
     try {
-      const found = files.openIndex(directory, source);
+      const found = openIndex(directory, source);
       if (found === null) return;
       this.#damaged = found; // until it has proved to be usable
       const place = keeper.place();
@@ -165,7 +158,7 @@ class Host implements IndexHost {
     const building = this.#writer === null || (this.#wanted && !this.#verifying);
     try {
       await (building ? this.#build() : this.#keep());
-      return this.#options.sweepMs;
+      return SWEEP_MS;
     } catch (error) {
       if (this.#ended.signal.aborted) return 0;
       if (codeOf(error) !== 'index.broken' || building) return this.#failed(error, building);
@@ -175,19 +168,19 @@ class Host implements IndexHost {
   }
 
   async #build(): Promise<void> {
-    const { files, directory, source, keeper, clock, log } = this.#options;
+    const { directory, source, keeper, clock, log } = this.#options;
     const begunMs = clock.monotonicMs();
     let builder: IndexBuilder | null = null;
     try {
       const follow = this.#status.begin(this.#writer?.counts().files ?? null, this.#options);
-      builder = files.beginIndex(directory, source);
+      builder = beginIndex(directory, source);
       const what = await keeper.build(builder, follow, this.#ended.signal);
       // A build looks at everything, as an audit does.
       for (const fact of [BUILT_AT, AUDITED_AT]) builder.setFact(fact, clock.now().toString());
       builder.setFact(PLACE, keeper.place());
       builder.complete();
       this.#use(builder);
-      files.removeOtherIndexes(directory, source, builder.serial);
+      removeOtherIndexes(directory, source, builder.serial);
       log.info('the index is built', { source, what, ms: Math.round(clock.monotonicMs() - begunMs) });
     } catch (error) {
       builder?.[Symbol.dispose]();

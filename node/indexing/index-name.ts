@@ -143,10 +143,12 @@ export function storedOf(sizeBytes: number | null, archived: boolean): number {
   return (sizeBytes === null ? UNKNOWN : sizeBytes * 2) + (archived ? 1 : 0);
 }
 
+/** Of what {@link storedOf} gives. */
 export function isArchived(stored: number): boolean {
   return Math.abs(stored % 2) === 1;
 }
 
+/** Bytes, of what {@link storedOf} gives; null where nobody has looked yet. */
 export function sizeOf(stored: number): number | null {
   return stored < 0 ? null : Math.floor(stored / 2);
 }

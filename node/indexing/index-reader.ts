@@ -74,21 +74,9 @@ export function createIndexReader(database: DatabaseSync, path: string, serial: 
     }
   };
 
-  const query = (asked: IndexQuery): IndexHit[] => reading(() => ordered(hitsOf(asked)));
-
   return {
     serial,
-    query,
-    measure: (asked) => {
-      const hits = query(asked);
-      let bytes = 0;
-      let unsized = 0;
-      for (const { sizeBytes } of hits) {
-        if (sizeBytes === null) unsized += 1;
-        else bytes += sizeBytes;
-      }
-      return { count: hits.length, bytes, unsized };
-    },
+    query: (asked) => reading(() => ordered(hitsOf(asked))),
     hasFolderNamed: (name) => reading(() => word.get(name.toLowerCase()) !== undefined),
     [Symbol.dispose]: () => {
       if (database.isOpen) database.close();

@@ -196,7 +196,7 @@ interface Sorted {
 }
 
 /** Sorts keys and the values beside them, and keeps the order of equal ones: a fraction of the time of a comparing sort. */
-export function radixSort(keys: Uint32Array, values: Uint32Array): void {
+function radixSort(keys: Uint32Array, values: Uint32Array): void {
   let from: Sorted = { keys, values };
   let to: Sorted = { keys: new Uint32Array(keys.length), values: new Uint32Array(keys.length) };
   for (let shift = 0; shift < 32; shift += RADIX_BITS) {

@@ -4,17 +4,18 @@ import type { Clock } from '../platform/clock.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
 import { inTime } from '../platform/in-time.ts';
 import type { Log } from '../platform/log.ts';
+import type { DayRange } from '../recordings/day-folders.ts';
 import type { IndexStatus, IndexVerdict, RecordingIndex } from '../recordings/recording-index.ts';
-import type { IndexAccess } from './index-access.ts';
+import type { IndexAccess, Settled } from './index-access.ts';
 import type { IndexReader } from './index-database.ts';
 import { openReader } from './index-files.ts';
-import type { FromThread, HostReport, KeeperSpec, SettleAnswer, ThreadData, ToThread } from './messages.ts';
+import type { FromThread, HostReport, KeeperSpec, ThreadData, ToThread } from './messages.ts';
+import { type Answer, createThreadCalls } from './thread-calls.ts';
 
 /** An index that does not settle in this time lies on a disk that hangs: the search is tried again later. */
 const SETTLE_LIMIT_MS = 30_000;
 /** Settling again where another index took over meanwhile. */
 const MAX_SETTLE_ROUNDS = 3;
-const SWEEP_MS = 300_000;
 /** A thread that died is started again after this, then after twice as much, up to the most. */
 const FIRST_RESTART_MS = 1_000;
 const MAX_RESTART_MS = 300_000;
@@ -30,15 +31,8 @@ export interface IndexOptions {
   readonly keeper: KeeperSpec;
   readonly clock: Clock;
   readonly log: Log;
-  readonly sweepMs?: number;
+  /** A search waits so long for the index to settle; 30 s unless told. */
   readonly settleLimitMs?: number;
-}
-
-type Answer = SettleAnswer | IndexVerdict | null;
-
-interface Waiting {
-  readonly resolve: (answer: Answer) => void;
-  readonly reject: (error: unknown) => void;
 }
 
 const NOTHING: HostReport = {
@@ -63,13 +57,12 @@ export function createIndex(options: IndexOptions): RecordingIndex & IndexAccess
 class ThreadedIndex implements RecordingIndex, IndexAccess {
   readonly source: SourceName;
   readonly #options: IndexOptions;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #calls = createThreadCalls((message) => this.#post(message));
   readonly #closed = new AbortController();
   #worker: Worker | null = null;
   #exited: Promise<void> = Promise.resolve();
   #report = NOTHING;
   #reader: IndexReader | null = null;
-  #lastId = 0;
   #deaths = 0;
 
   constructor(options: IndexOptions) {
@@ -78,8 +71,8 @@ class ThreadedIndex implements RecordingIndex, IndexAccess {
   }
 
   start(): void {
-    const { source, directory, keeper, sweepMs = SWEEP_MS, clock } = this.#options;
-    const workerData: ThreadData = { source, directory, keeper, sweepMs };
+    const { source, directory, keeper, clock } = this.#options;
+    const workerData: ThreadData = { source, directory, keeper };
     const begunMs = clock.monotonicMs();
     // Without the main thread's flags: it runs TypeScript as it is, whatever loads the rest.
     const file = new URL('./index-worker.ts', import.meta.url);
@@ -124,10 +117,10 @@ class ThreadedIndex implements RecordingIndex, IndexAccess {
   }
 
   async settle(
-    range: Parameters<IndexAccess['settle']>[0],
+    range: DayRange,
     signal: AbortSignal,
     limitMs = this.#options.settleLimitMs ?? SETTLE_LIMIT_MS,
-  ): ReturnType<IndexAccess['settle']> {
+  ): Promise<Settled | null> {
     signal.throwIfAborted();
     for (let round = 1; round <= MAX_SETTLE_ROUNDS; round += 1) {
       if (this.#worker === null || this.#report.state !== 'ready') return null;
@@ -170,14 +163,10 @@ class ThreadedIndex implements RecordingIndex, IndexAccess {
       }
     }
     this.#dropReader();
-    this.#failAll(new AppError('index.closed', 'the index is closed', { retriable: true }));
+    this.#calls.end(new AppError('index.closed', 'the index is closed', { retriable: true }));
   }
 
-  async #settleInTime(
-    range: Parameters<IndexAccess['settle']>[0],
-    signal: AbortSignal,
-    limitMs: number,
-  ): Promise<Answer> {
+  async #settleInTime(range: DayRange, signal: AbortSignal, limitMs: number): Promise<Answer> {
     const gaveUp = new AbortController();
     const either = AbortSignal.any([signal, gaveUp.signal]);
     const asked = this.#ask((id) => ({ kind: 'settle', id, range }), either).then((answer) => ({ answer }));
@@ -193,26 +182,11 @@ class ThreadedIndex implements RecordingIndex, IndexAccess {
     throw error;
   }
 
-  /** Asks the thread. Null where it dies meanwhile: then there is no index to be used. */
+  /** Asks the thread; as `ThreadCalls.ask`. @throws AppError `index.not-ready` where there is none */
   async #ask(messageOfId: (id: number) => ToThread, signal: AbortSignal): Promise<Answer> {
     signal.throwIfAborted();
     if (this.#worker === null) throw notReady(this.#report.message);
-    this.#lastId += 1;
-    const id = this.#lastId;
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const abort = (): void => {
-      this.#post({ kind: 'abort', id });
-      reject(signal.reason);
-    };
-    this.#waiting.set(id, { resolve, reject });
-    signal.addEventListener('abort', abort, { once: true });
-    this.#post(messageOfId(id));
-    try {
-      return await promise;
-    } finally {
-      signal.removeEventListener('abort', abort);
-      this.#waiting.delete(id);
-    }
+    return this.#calls.ask(messageOfId, signal);
   }
 
   #post(message: ToThread): void {
@@ -228,16 +202,8 @@ class ThreadedIndex implements RecordingIndex, IndexAccess {
       case 'log':
         this.#options.log[message.level](message.message, message.fields);
         return;
-      case 'settled':
-        this.#waiting.get(message.id)?.resolve(message.answer);
-        return;
-      case 'verified':
-        this.#waiting.get(message.id)?.resolve(message.verdict);
-        return;
-      case 'failed': {
-        const { code, message: text, retriable } = message.error;
-        this.#waiting.get(message.id)?.reject(new AppError(code, text, { retriable }));
-      }
+      default:
+        this.#calls.answered(message);
     }
   }
 
@@ -260,11 +226,6 @@ class ThreadedIndex implements RecordingIndex, IndexAccess {
     this.#reader = null;
   }
 
-  #failAll(error: AppError): void {
-    for (const { reject } of this.#waiting.values()) reject(error);
-    this.#waiting.clear();
-  }
-
   /** Nobody waits for a thread that is gone, and another is started in a while. */
   #died(cause: string, livedMs: number): void {
     this.#worker = null;
@@ -276,8 +237,7 @@ class ThreadedIndex implements RecordingIndex, IndexAccess {
     const message = `its thread died (${cause}); started again in ${Math.round(waitMs / 1000)} s`;
     this.#report = { ...this.#report, state: 'failed', message, progress: null, serial: null, watched: 0 };
     this.#dropReader();
-    for (const { resolve } of this.#waiting.values()) resolve(null);
-    this.#waiting.clear();
+    this.#calls.end(null);
     clock.sleep(waitMs, this.#closed.signal).then(
       () => this.start(),
       () => undefined, // closed meanwhile

@@ -3,7 +3,6 @@ import { type Clock, systemClock } from '../platform/clock.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import type { Log, LogFields, LogLevel } from '../platform/log.ts';
 import { createDiskKeeper } from './disk-keeper.ts';
-import { beginIndex, openIndex, removeOtherIndexes } from './index-files.ts';
 import { createIndexHost, type IndexHost } from './index-host.ts';
 import type { Keeper } from './keeper.ts';
 import type { FromThread, KeeperSpec, ThreadData, ToThread } from './messages.ts';
@@ -19,7 +18,6 @@ const running = new Map<number, AbortController>();
 const host = createIndexHost({
   ...data,
   keeper: await createKeeper(data.keeper, systemClock, carriedLog({})),
-  files: { openIndex, beginIndex, removeOtherIndexes },
   clock: systemClock,
   log: carriedLog({}),
   report: (report) => send({ kind: 'report', report }),

@@ -142,8 +142,8 @@ class DatabaseWriter implements IndexWriter {
     this.#files.begin();
     for (const file of files) if (this.#files.put(folder, file)) added += 1;
     this.#files.finish();
-    this.#folders.count(folder, added);
-    this.#files.settle();
+    this.#folders.changeFileCount(folder, added);
+    this.#files.mergeFresh();
     return added;
   }
 
@@ -151,7 +151,7 @@ class DatabaseWriter implements IndexWriter {
     let removed = 0;
     for (const name of names) if (this.#files.remove(folder, name)) removed += 1;
     this.#keys.remove(folder, names);
-    this.#folders.count(folder, -removed);
+    this.#folders.changeFileCount(folder, -removed);
     return removed;
   }
 
@@ -166,7 +166,7 @@ class DatabaseWriter implements IndexWriter {
       }
       removed += 1;
     }
-    this.#folders.count(folder, -removed);
+    this.#folders.changeFileCount(folder, -removed);
     return removed;
   }
 

@@ -6,9 +6,11 @@ import {
   byTimeThenKey,
   type Candidate,
   type Confirm,
+  isUnderServer,
   type Match,
   matchesOf,
   narrow,
+  recordingOf,
   refuseTooMany,
 } from '../recordings/match.ts';
 import type { NumberOrder } from '../recordings/name.ts';
@@ -104,16 +106,11 @@ function choose(
     return null;
   }
   const server = query.server?.toLowerCase() ?? null;
-  const candidates = hits.map((hit) => ({ key: hit.key, hit, underServer: isUnder(hit.key, server) }));
+  const isUnder = (key: string): boolean => server !== null && isUnderServer(key, server);
+  const candidates = hits.map((hit) => ({ key: hit.key, hit, underServer: isUnder(hit.key) }));
   const { chosen, narrowed } = narrow(matchesOf(candidates, query, order), sawServer, query.server);
   refuseTooMany(chosen.length, maxRecordings);
   return { matches: chosen, narrowed };
-}
-
-function isUnder(key: string, server: string | null): boolean {
-  return (
-    server !== null && `/${key.slice(0, key.lastIndexOf('/') + 1).toLowerCase()}`.includes(`/${server}/`)
-  );
 }
 
 async function confirmed(
@@ -124,27 +121,16 @@ async function confirmed(
 ): Promise<FindResult> {
   let recordings: readonly Recording[];
   if (confirm === undefined) {
-    recordings = matches.map(recordingOf);
+    recordings = matches.map((match) => {
+      const { sizeBytes, archived } = match.candidate.hit;
+      return recordingOf(match, sizeBytes ?? 0, archived);
+    });
   } else {
     const looked = await confirm(matches, signal);
     recordings = looked.recordings.toSorted(byTimeThenKey);
     if (looked.gone.length > 0) index.gone(looked.gone);
   }
   return { recordings, narrowedByServer: narrowed, unreadable };
-}
-
-function recordingOf({ candidate: { key, hit }, parsed }: Match<IndexCandidate>): Recording {
-  const { origin, destination, startedAt, format } = parsed;
-  const sizeBytes = hit.sizeBytes ?? 0;
-  return {
-    key,
-    origin,
-    destination,
-    startedAt,
-    sizeBytes,
-    format,
-    ...(hit.archived ? { archived: true } : {}),
-  };
 }
 
 /** Touches nothing but what nobody has looked at yet; null where that would be too much. */

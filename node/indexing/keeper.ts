@@ -7,8 +7,9 @@ export type BuildProgress = (done: { readonly files: number; readonly folders: n
 
 /**
  * Keeps an index true to its source. Lives in the index's own thread, the only one that writes; may block that
- * thread for some milliseconds at a time. Each method gives a sentence saying what it did, for the log, or null where nothing
- * was to be done. @throws AppError `recordings.unavailable` where the root cannot be read; the signal's reason
+ * thread for some milliseconds at a time. `build`, `settle` and `sweep` give a sentence saying what was done, for the log;
+ * null where nothing was to be done. @throws AppError `recordings.unavailable` where the root cannot be read; the signal's
+ * reason
  */
 export interface Keeper extends AsyncDisposable {
   /** Where its source lies: an index of another place is of no use. Null where that cannot be told now. */

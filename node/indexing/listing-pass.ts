@@ -1,5 +1,5 @@
 import type { ListedObject } from '../bucket/list-page.ts';
-import type { Lister } from '../bucket/lister.ts';
+import { afterAll, type Lister } from '../bucket/lister.ts';
 import { mapBounded } from '../platform/concurrency.ts';
 import { AppError } from '../platform/errors.ts';
 import { compareKeys, evenly, type KeyRange, rangesBetween } from './key-ranges.ts';
@@ -12,8 +12,6 @@ const CUTS = 63;
 const KEYS_PER_RANGE = 4_000;
 /** Of so many keys one is kept, to cut the next pass by. */
 const SAMPLED = 250;
-/** Greater than any character that a key goes on with. */
-const LAST_CHARACTER = '\u{10FFFF}';
 /** Requests that look for cuts where none are known. */
 const MAX_PROBES = 24;
 
@@ -104,7 +102,7 @@ async function listRange(
     position = end;
     // What is excepted may be large: it is not listed through.
     const isExcepted = except !== null && last?.startsWith(except) === true;
-    from = isExcepted ? { after: except + LAST_CHARACTER, token: null } : { after: null, token: page.token };
+    from = isExcepted ? { after: afterAll(except), token: null } : { after: null, token: page.token };
   }
 }
 

@@ -15,7 +15,6 @@ export interface ThreadData {
   /** `<STATE_DIR>/index`. */
   readonly directory: string;
   readonly keeper: KeeperSpec;
-  readonly sweepMs: number;
 }
 
 export type ToThread =
@@ -27,14 +26,15 @@ export type ToThread =
   | { readonly kind: 'rebuild'; readonly broken: number | null }
   | { readonly kind: 'close' };
 
-/** What changes of a status; the main side keeps the whole. */
+/** How an index is, as its thread tells it. */
 export interface HostReport extends Omit<IndexStatus, 'source'> {
   /** Of the database that searches may read; null where there is none. */
   readonly serial: number | null;
 }
 
-/** What settling came to: null where there is no index to be used. */
+/** What settling came to. */
 export interface SettleAnswer {
+  /** Of the index that was settled. */
   readonly serial: number;
   readonly unreadable: readonly string[];
 }

@@ -1,8 +1,8 @@
 import { makeClient, type S3Account } from '../bucket/client.ts';
+import { emptyBucket } from '../bucket/errors.ts';
 import { createLister } from '../bucket/lister.ts';
 import { loadS3Sdk } from '../bucket/sdk.ts';
 import type { Clock } from '../platform/clock.ts';
-import { AppError } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import type { DayRange } from '../recordings/day-folders.ts';
 import { applyListed, forget, noteEnd, openBucketIndex } from './bucket-index.ts';
@@ -106,9 +106,7 @@ async function buildFrom(
     signal,
   );
   if (objects === 0) {
-    const where = `the bucket ${bucket}${part.root === '' ? '' : ` below ${part.root}`}`;
-    const message = `${where} is empty: check S3_RECORDINGS_BUCKET and S3_RECORDINGS_PREFIX`;
-    throw new AppError('recordings.unavailable', message, { retriable: true });
+    throw emptyBucket(bucket, part.root);
   }
   noteEnd(index, state.begunAt, cuts);
   return `listed ${objects} objects of the bucket in ${pages} pages`;

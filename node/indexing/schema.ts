@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 
 /** Another form than this is built anew. */
-export const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 1;
 
 const PAGE_BYTES = 4096;
 /** Of the thread that writes. */
@@ -18,8 +18,9 @@ const LOG_LIMIT_BYTES = 64 * 1024 * 1024;
 /**
  * `postings` answers queries: one row for each number of a name that can be asked for (index-name.ts). `fresh` is
  * the same for what came or changed last, and counts where both have a row: a thousand files touch a dozen pages
- * there and a thousand in `postings`, where they go many at a time. `listing` says what a folder holds (its names as hashes, name-set.ts), `unsized` where files of
- * unknown size are (start and number of their home postings), `folder_names` each word of a folder's path in lower case. `keys` is filled for a bucket alone (key-rows.ts).
+ * there and a thousand in `postings`, where they go many at a time. `listing` says what a folder holds (its names as
+ * hashes, name-set.ts), `unsized` where files of unknown size are (start and number of their home postings),
+ * `folder_names` each word of a folder's path in lower case. `keys` is filled for a bucket alone (key-rows.ts).
  */
 const TABLES = `
 CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -86,6 +87,7 @@ export function openWritable(path: string): DatabaseSync {
   return database;
 }
 
+/** As `openWritable`, for reading alone. */
 export function openReadable(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
   database.exec(`
@@ -102,6 +104,7 @@ export function arrays(database: DatabaseSync, sql: string): StatementSync {
   return statement;
 }
 
+/** Whether a file has the present form and its build came to its end. */
 export function isComplete(database: DatabaseSync): boolean {
   const version = database.prepare('PRAGMA user_version').get()?.['user_version'];
   if (version !== SCHEMA_VERSION) return false;

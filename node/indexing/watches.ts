@@ -8,7 +8,9 @@ import { type Folder, isSameFolder, pathOf } from './folder-tree.ts';
 
 /**
  * The kernel keeps as many events that nobody has read, then drops them (inotify(7), max_queued_events), and libuv does
- * not pass on that it did: so many at once are taken as a sign of it. Half of the kernel's default.
+ * not pass on that it did: so many at once are taken as a sign of it. Half of the kernel's default. The queue is one for
+ * all watches of a thread, and each `Watches` counts its own: while an index is built beside the one in use both watch the
+ * same folders, each of them is told of every event, and so either count is the queue's.
  */
 const BURST_EVENTS = 8192;
 /** Names of one folder that wait to be looked at; of more, the folder is read instead. */
@@ -77,9 +79,9 @@ class FolderWatches implements Watches {
     if (folder.watch !== null) return true;
     if (this.#closed || this.#refused || this.#watched.size >= maxWatches) return false;
     try {
-      const watcher = watch(pathOf(this.#options, folder), (event, name) =>
-        this.#notice(folder, event, name),
-      );
+      const path = pathOf(this.#options, folder);
+      const own = basename(path);
+      const watcher = watch(path, (event, name) => this.#notice(folder, own, event, name));
       watcher.on('error', () => {
         if (folder.watch === watcher) this.drop(folder); // what became of the folder, looking at it will tell
       });
@@ -116,12 +118,12 @@ class FolderWatches implements Watches {
     this.#watched.clear();
   }
 
-  #notice(folder: Folder, event: string, name: string | null): void {
+  #notice(folder: Folder, own: string, event: string, name: string | null): void {
     this.#countEvent();
     if (event === 'change' && name !== null) return; // contents, of which the index knows nothing
     folder.eventful = true;
     // libuv gives events of the folder itself its own name: removed, moved, unmounted, or its times were changed.
-    if (name === basename(pathOf(this.#options, folder))) this.#renew(folder);
+    if (name === own) this.#renew(folder);
     if (folder.doubtful) return;
     folder.pending ??= new Set();
     if (name !== null) folder.pending.add(name);

@@ -1,15 +1,15 @@
 import type { ListedObject, ListPage } from '../bucket/list-page.ts';
-import type { Lister } from '../bucket/lister.ts';
+import { afterAll, type Lister } from '../bucket/lister.ts';
 import { mapBounded } from '../platform/concurrency.ts';
 import { AppError } from '../platform/errors.ts';
 import { type BucketLayout, type Step, tellsServers, waysTo } from './bucket-layout.ts';
 import { dayRangeOf } from './day-folders.ts';
+import { isUnderServer } from './match.ts';
+import { patternOf } from './name.ts';
 import type { RecordingQuery } from './source.ts';
 
 /** Directories listed at a time. */
 const LISTINGS_AT_A_TIME = 12;
-/** Greater than any character that a key goes on with: what comes after `directory` and all that lies in it. */
-const LAST_CHARACTER = '\u{10FFFF}';
 
 /** Where in a bucket recordings are. */
 export interface BucketPlace {
@@ -70,12 +70,11 @@ export async function searchBucket(
   maxPages: number,
   signal: AbortSignal,
 ): Promise<SearchResult> {
-  const numbers = query.extensions.map((extension) => RegExp.escape(extension)).join('|');
   const search: Search = {
     lister,
     place,
     server: query.server?.toLowerCase() ?? null,
-    wanted: new RegExp(`-(?:${numbers})-`),
+    wanted: patternOf(query.extensions),
     maxPages,
     signal,
     found: [],
@@ -160,15 +159,11 @@ async function listObjects(search: Search, prefix: string): Promise<void> {
       if (!isWanted && (server === null || search.sawServer)) continue;
       if (isExcepted(place, object.key)) continue;
       const key = object.key.slice(place.root.length);
-      const underServer = server !== null && isBelow(key, server);
+      const underServer = server !== null && isUnderServer(key, server);
       search.sawServer ||= underServer;
       if (isWanted) search.found.push({ key, object, underServer });
     }
   }
-}
-
-function isBelow(key: string, server: string): boolean {
-  return key.toLowerCase().split('/').slice(0, -1).includes(server);
 }
 
 function isExcepted({ except }: BucketPlace, key: string): boolean {
@@ -193,8 +188,7 @@ async function* pages(
     const last = page.objects.at(-1)?.key ?? '';
     if (page.token === null) from = null;
     // Results may be many: they are passed over, not listed through.
-    else if (place.except !== null && last.startsWith(place.except))
-      from = { after: place.except + LAST_CHARACTER };
+    else if (place.except !== null && last.startsWith(place.except)) from = { after: afterAll(place.except) };
     else from = { token: page.token };
   } while (from !== null);
 }

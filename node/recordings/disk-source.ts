@@ -1,14 +1,13 @@
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, realpath, stat } from 'node:fs/promises';
-import { sep } from 'node:path';
 import { mapBounded } from '../platform/concurrency.ts';
 import type { Clock } from '../platform/clock.ts';
-import { isMissing } from '../platform/durable.ts';
-import { AppError, codeOf, messageOf } from '../platform/errors.ts';
+import { codeOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { dayRangeOf } from './day-folders.ts';
 import { walk } from './disk-walk.ts';
 import { exactStream } from './exact-stream.ts';
+import { isGone } from './folder-entries.ts';
 import { faultOf, readHeader } from './inspect.ts';
 import {
   byTimeThenKey,
@@ -18,9 +17,11 @@ import {
   type Match,
   matchesOf,
   narrow,
+  recordingOf,
   refuseTooMany,
 } from './match.ts';
-import type { NumberOrder } from './name.ts';
+import { type NumberOrder, patternOf } from './name.ts';
+import { isInside, NOT_MOUNTED, unavailable, warnOfLinkedFolders } from './root-folder.ts';
 import type {
   FindResult,
   OpenedRecording,
@@ -61,10 +62,7 @@ async function find(
 ): Promise<FindResult> {
   signal.throwIfAborted();
   const begun = options.clock.monotonicMs();
-  // Every number field stands between two dashes: one look tells most names apart.
-  const wanted = new RegExp(
-    `-(?:${query.extensions.map((extension) => RegExp.escape(extension)).join('|')})-`,
-  );
+  const wanted = patternOf(query.extensions);
   const root = await rootOf(options.root);
   const walked = await walk({
     root,
@@ -76,19 +74,12 @@ async function find(
     signal.throwIfAborted();
     throw unavailable(options.root, error);
   });
-  if (walked.names === 0) throw unavailable(options.root, new Error('it is empty: is its disk mounted?'));
+  if (walked.names === 0) throw unavailable(options.root, NOT_MOUNTED);
 
   const matches = matchesOf(walked.found, query, options.order);
   const { chosen, narrowed } = narrow(matches, walked.sawServer, query.server);
   refuseTooMany(chosen.length, options.maxRecordings);
-  if (walked.linkedFolders > 0) {
-    options.log.warn(
-      'symlinked directories below RECORDINGS_DIR are not searched; mount them there instead',
-      {
-        directories: walked.linkedFolders,
-      },
-    );
-  }
+  warnOfLinkedFolders(options.log, walked.linkedFolders);
   const { recordings } = await confirm(root, chosen, signal);
   options.log.info('searched the recordings on disk', {
     names: walked.names,
@@ -115,14 +106,13 @@ async function confirm(
 ): Promise<Confirmed> {
   const recordings: Recording[] = [];
   const gone: string[] = [];
-  await mapBounded(matches, STAT_CONCURRENCY, async ({ candidate: { key }, parsed }) => {
+  await mapBounded(matches, STAT_CONCURRENCY, async (match) => {
     signal.throwIfAborted();
+    const { key } = match.candidate;
     const sizeBytes = await sizeOf(root, key);
     if (sizeBytes === 'elsewhere') return;
     if (sizeBytes === 'gone') gone.push(key);
-    const { origin, destination, startedAt, format } = parsed;
-    const size = typeof sizeBytes === 'number' ? sizeBytes : 0;
-    recordings.push({ key, origin, destination, startedAt, sizeBytes: size, format });
+    recordings.push(recordingOf(match, sizeBytes === 'gone' ? 0 : sizeBytes));
   });
   return { recordings, gone };
 }
@@ -141,7 +131,7 @@ async function sizeOf(root: string, key: string): Promise<number | 'elsewhere' |
   } catch (error) {
     if (linked) return 'elsewhere';
     // Gone or unreadable: opening it tells which, and the answer lists it.
-    return isMissing(error) || codeOf(error) === 'ENOTDIR' ? 'gone' : 0;
+    return isGone(error) ? 'gone' : 0;
   }
 }
 
@@ -165,7 +155,7 @@ async function openRecording(
     if (typeof opened === 'string') await file.close();
     return opened;
   } catch (error) {
-    if (isMissing(error) || codeOf(error) === 'ENOTDIR') return 'vanished';
+    if (isGone(error)) return 'vanished';
     options.log.warn('a recording cannot be read', { key: recording.key, code: codeOf(error) });
     return 'unreadable';
   }
@@ -191,13 +181,4 @@ async function rootOf(path: string): Promise<string> {
   } catch (error) {
     throw unavailable(path, error);
   }
-}
-
-function unavailable(root: string, cause: unknown): AppError {
-  const message = `the recordings directory ${root} cannot be read: ${messageOf(cause)}`;
-  return new AppError('recordings.unavailable', message, { retriable: true, cause });
-}
-
-function isInside(root: string, path: string): boolean {
-  return path.startsWith(root.endsWith(sep) ? root : root + sep);
 }

@@ -1,4 +1,6 @@
 import { type Dirent, opendirSync, statSync } from 'node:fs';
+import { isMissing } from '../platform/durable.ts';
+import { codeOf } from '../platform/errors.ts';
 import { looksLikeYear } from './day-folders.ts';
 
 /** Deeper trees are reported as unreadable rather than followed. */
@@ -28,6 +30,11 @@ export function leadsToFolder(path: string): boolean {
     // It leads nowhere, or where we may not look: nothing would be found behind it.
     return false;
   }
+}
+
+/** Whether an error says that nothing lies there: the way down is gone too, or is none any more (ENOTDIR). */
+export function isGone(error: unknown): boolean {
+  return isMissing(error) || codeOf(error) === 'ENOTDIR';
 }
 
 /** Whether a directory named like a year holds months and nothing else. */

@@ -1,9 +1,6 @@
 import { AppError } from '../platform/errors.ts';
 import { involves, type NumberOrder, type ParsedName, parseRecordingName } from './name.ts';
-import type { Recording, RecordingQuery } from './source.ts';
-
-/** The most recordings that a search gives: what one delivery can hold (`MAX_ITEMS` of delivery/manifest.ts). */
-const MAX_RECORDINGS = 50_000;
+import { MAX_RECORDINGS, type Recording, type RecordingQuery } from './source.ts';
 
 /** A file that may be a recording, as a source lists it. */
 export interface Candidate {
@@ -33,6 +30,22 @@ export function matchesOf<C extends Candidate>(
     matches.push({ candidate, parsed });
   }
   return matches;
+}
+
+/** Whether a directory on the way down to a key is called as the server, which is in lower case. */
+export function isUnderServer(key: string, server: string): boolean {
+  return key.toLowerCase().split('/').slice(0, -1).includes(server);
+}
+
+/** A match as a recording of this size. */
+export function recordingOf(
+  { candidate: { key }, parsed }: Match<Candidate>,
+  sizeBytes: number,
+  archived = false,
+): Recording {
+  const { origin, destination, startedAt, format } = parsed;
+  const recording = { key, origin, destination, startedAt, sizeBytes, format };
+  return archived ? { ...recording, archived } : recording;
 }
 
 /**

@@ -62,6 +62,11 @@ export function parseRecordingName(name: string, order: NumberOrder): ParsedName
   };
 }
 
+/** A quick look at a name: every number field stands between two dashes, so it tells most others apart. */
+export function patternOf(extensions: readonly string[]): RegExp {
+  return new RegExp(`-(?:${extensions.map((extension) => RegExp.escape(extension)).join('|')})-`);
+}
+
 /** Whether one of the extensions called or was called. Whole numbers: 1121 does not match 11210. */
 export function involves(name: ParsedName, extensions: ReadonlySet<string>): boolean {
   return extensions.has(name.origin) || extensions.has(name.destination);

@@ -1,21 +1,15 @@
 import { makeClient, type S3Account } from '../bucket/client.ts';
 import { type HasWarnings, watchCredentials } from '../bucket/credentials.ts';
+import { emptyBucket } from '../bucket/errors.ts';
 import { createLister, type Lister } from '../bucket/lister.ts';
 import { createPresigner } from '../bucket/presign.ts';
 import { loadS3Sdk } from '../bucket/sdk.ts';
 import type { Clock } from '../platform/clock.ts';
-import { AppError } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import type { BucketLayout } from './bucket-layout.ts';
 import { openObject } from './bucket-object.ts';
-import {
-  type BucketPlace,
-  isRestricted,
-  type Listed,
-  searchBucket,
-  type SearchResult,
-} from './bucket-search.ts';
-import { byTimeThenKey, type Match, matchesOf, narrow, refuseTooMany } from './match.ts';
+import { type BucketPlace, isRestricted, searchBucket, type SearchResult } from './bucket-search.ts';
+import { byTimeThenKey, matchesOf, narrow, recordingOf, refuseTooMany } from './match.ts';
 import type { NumberOrder } from './name.ts';
 import type { FindResult, Measured, Recording, RecordingQuery, RecordingSource } from './source.ts';
 
@@ -124,14 +118,11 @@ function recordingsOf(
     ? { chosen: matches, narrowed: true }
     : narrow(matches, searched.sawServer, query.server);
   refuseTooMany(chosen.length, options.maxRecordings);
-  return { recordings: chosen.map(toRecording).toSorted(byTimeThenKey), narrowed };
-}
-
-function toRecording({ candidate, parsed }: Match<Listed>): Recording {
-  const { origin, destination, startedAt, format } = parsed;
-  const { key, object } = candidate;
-  const recording = { key, origin, destination, startedAt, sizeBytes: object.sizeBytes, format };
-  return object.archived ? { ...recording, archived: true } : recording;
+  const recordings = chosen.map((match) => {
+    const { sizeBytes, archived } = match.candidate.object;
+    return recordingOf(match, sizeBytes, archived);
+  });
+  return { recordings: recordings.toSorted(byTimeThenKey), narrowed };
 }
 
 /**
@@ -149,9 +140,7 @@ async function examineNothing(
     (name) => name !== place.except && name !== place.root,
   );
   if (names.length === 0 && top.token === null) {
-    const where = `the bucket ${bucket}${place.root === '' ? '' : ` below ${place.root}`}`;
-    const message = `${where} is empty: check S3_RECORDINGS_BUCKET and S3_RECORDINGS_PREFIX`;
-    throw new AppError('recordings.unavailable', message, { retriable: true });
+    throw emptyBucket(bucket, place.root);
   }
   log.warn('the bucket has nothing in the directories of these days: does S3_RECORDINGS_LAYOUT fit it?', {
     start: query.start,

@@ -1,6 +1,9 @@
 import type { Readable } from 'node:stream';
 import type { SourceName } from '../../protocol/job.ts';
 
+/** The most recordings that a search gives, and a delivery can hold. */
+export const MAX_RECORDINGS = 50_000;
+
 /** Wall-clock text in RECORDINGS_TZ, `YYYY-MM-DDTHH:MM:SS`: the same form sorts and compares as text. */
 export type WallTime = string;
 

@@ -44,13 +44,13 @@ describe('an index on a full disk', () => {
     const total = fillUp((from) => writer.add(folder, files(from, 500)));
     const query = { extensions: ['1121'], start: '2025-01-01T00:00:00', end: '2025-12-31T00:00:00' };
     using reader = openReader(disk.path, 'audio', writer.serial);
-    expect(reader.measure(query).count).toBe(total);
+    expect(reader.query(query)).toHaveLength(total);
     expect(writer.counts().files).toBe(total);
     expect(writer.check()).toBeNull();
 
     await disk.free();
     expect(writer.add(folder, files(total, 500))).toBe(500);
-    expect(reader.measure(query).count).toBe(total + 500);
+    expect(reader.query(query)).toHaveLength(total + 500);
   });
 
   test('cannot be built, which is no damage', async () => {

@@ -1,6 +1,6 @@
 import type { IndexAccess } from '../../node/indexing/index-access.ts';
 import type { IndexReader } from '../../node/indexing/index-database.ts';
-import { beginIndex, openIndex, openReader, removeOtherIndexes } from '../../node/indexing/index-files.ts';
+import { openReader } from '../../node/indexing/index-files.ts';
 import { createDiskKeeper, type DiskKeeperOptions } from '../../node/indexing/disk-keeper.ts';
 import { createIndexHost, type IndexHost } from '../../node/indexing/index-host.ts';
 import { createIndexedSource } from '../../node/indexing/indexed-source.ts';
@@ -40,10 +40,8 @@ export function hostIndex({ root, directory, ...options }: HostedIndexOptions): 
     source: 'audio',
     directory,
     keeper: createDiskKeeper({ ...options, root, clock, log }),
-    files: { openIndex, beginIndex, removeOtherIndexes },
     clock,
     log,
-    sweepMs: 300_000,
     report: (report) => {
       last = report;
     },

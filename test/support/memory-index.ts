@@ -113,15 +113,6 @@ export function createMemoryIndex(serial = 1): MemoryIndex {
         .flatMap(({ path, files }) => [...files.keys()].map((name) => keyOf(path, name)))
         .toSorted(),
     query: hits,
-    measure: (query) => {
-      const found = hits(query);
-      const bytes = found.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0);
-      return {
-        count: found.length,
-        bytes,
-        unsized: found.filter(({ sizeBytes }) => sizeBytes === null).length,
-      };
-    },
     hasFolderNamed: (name) =>
       [...folders.values()].some(({ path }) => path.toLowerCase().split('/').includes(name.toLowerCase())),
   };

@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { IndexBuilder, IndexWriter, ListedFile } from '../../../node/indexing/index-database.ts';
-import { beginIndex, openIndex, openReader, removeOtherIndexes } from '../../../node/indexing/index-files.ts';
+import {
+  beginIndex,
+  openIndex,
+  openReader,
+  removeLeftIndexes,
+  removeOtherIndexes,
+} from '../../../node/indexing/index-files.ts';
 import { temporaryDirectory } from '../../support/process.ts';
 
 const EVER = { start: '1970-01-01T00:00:00', end: '9999-12-31T23:59:59' };
@@ -89,6 +95,21 @@ describe('files of an index', () => {
     expect(closing(openIndex(directory, 's3') ?? expect.fail('it is not there')).serial).toBe(1);
   });
 
+  test('those of sources that have no index any more go, and nothing else', async () => {
+    const directory = await place();
+    expect(removeLeftIndexes(directory, [])).toEqual([]);
+    built(directory);
+    built(directory);
+    closing(beginIndex(directory, 's3')).complete();
+    await writeFile(join(directory, 'audio-notes.db'), 'not ours');
+    expect(removeLeftIndexes(directory, ['audio', 's3'])).toEqual([]);
+    const before = await readdir(directory);
+    expect(removeLeftIndexes(directory, ['s3'])).toEqual(['audio']);
+    const kept = before.filter((name) => name.startsWith('s3-1.db') || name === 'audio-notes.db');
+    expect((await readdir(directory)).toSorted()).toEqual(kept.toSorted());
+    expect(removeLeftIndexes(directory, ['s3'])).toEqual([]);
+  });
+
   test('one of another schema is removed', async () => {
     const directory = await place();
     const { path } = built(directory);
@@ -124,7 +145,7 @@ describe('a reader', () => {
     const directory = await place();
     const writer = built(directory);
     using reader = openReader(directory, 'audio', writer.serial);
-    const count = (): number => reader.measure({ extensions: ['1121'], ...EVER }).count;
+    const count = (): number => reader.query({ extensions: ['1121'], ...EVER }).length;
     expect(count()).toBe(1);
     writer.transaction(() => {
       writer.add(1, [call('1121', 2)]);
@@ -182,7 +203,6 @@ describe('a reader', () => {
       { key: below(files[0]?.name), sizeBytes: 10, archived: false },
       { key: below(files[3]?.name), sizeBytes: 40, archived: false },
     ]);
-    expect(reader.measure(asked)).toEqual({ count: 3, bytes: 70, unsized: 0 });
     expect(writer.counts().files).toBe(5);
   });
 });
@@ -199,8 +219,10 @@ describe('a writer', () => {
     const [first, last] = [files[0]?.name ?? '', files.at(-1)?.name ?? ''];
     writer.add(1, [named(first, 5), { name: last, sizeBytes: 2 ** 40, archived: true }]);
     using reader = openReader(directory, 'audio', writer.serial);
-    const measured = reader.measure({ extensions: ['2000', '3000'], ...EVER });
-    expect(measured).toEqual({ count: 12_000, bytes: 5 + 2 ** 40, unsized: 11_998 });
+    const hits = reader.query({ extensions: ['2000', '3000'], ...EVER });
+    expect(hits).toHaveLength(12_000);
+    const sizes = hits.flatMap(({ sizeBytes }) => sizeBytes ?? []);
+    expect(sizes.toSorted((a, b) => a - b)).toEqual([5, 2 ** 40]);
     expect(writer.unsized(20_000)).toHaveLength(11_998);
     expect(writer.remove(1, [first, last, 'nothing.wav'])).toBe(2);
     expect(keysOf(directory, writer, '2000')).toHaveLength(11_998);
