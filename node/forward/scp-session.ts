@@ -5,7 +5,8 @@ import type { SshAddress } from '../pairing/known-hosts.ts';
 import type { PeerTrust } from '../peer/credentials.ts';
 import { readBounded } from '../platform/durable.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
-import { hostKeyAlgorithms, isPinned, knownHostsLine } from './scp-target.ts';
+import { askSsh, type Done, hostKeyAlgorithms, whereOffered } from '../platform/openssh.ts';
+import { isPinned, knownHostsLine } from './scp-target.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const KEEPALIVE_MS = 2_000;
@@ -62,7 +63,7 @@ export async function openDropSession(target: DropTarget, signal: AbortSignal): 
       readyTimeout: CONNECT_TIMEOUT_MS,
       keepaliveInterval: KEEPALIVE_MS,
       keepaliveCountMax: KEEPALIVE_MISSED,
-      algorithms: { serverHostKey: hostKeyAlgorithms(pinned) as never },
+      algorithms: { serverHostKey: hostKeyAlgorithms(pinned.map(typeOf)) as never },
       hostVerifier: (key: Buffer) => {
         if (isPinned(key, pinned)) return true;
         stranger = strangeKey(key, target, pinned);
@@ -103,30 +104,14 @@ function strangeKey(key: Buffer, target: DropTarget, pinned: readonly string[]):
   );
 }
 
-type Done<T> = (error: Error | null | undefined, value: T) => void;
+/** Of a host key as `type base64`. */
+const typeOf = (line: string): string => line.split(' ')[0] ?? '';
+
+const lost = (): AppError => new AppError('drop.unreachable', 'the connection was lost', { retriable: true });
 
 /** An answer to a request of SFTP, or the end of the connection, whichever comes first. */
-async function ask<T>(
-  client: Client,
-  signal: AbortSignal | null,
-  request: (done: Done<T>) => unknown,
-): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const closed = (): void =>
-    reject(new AppError('drop.unreachable', 'the connection was lost', { retriable: true }));
-  const aborted = (): void => reject(signal?.reason as Error);
-  client.once('close', closed);
-  signal?.addEventListener('abort', aborted, { once: true });
-  try {
-    request((error, value) => {
-      if (error) reject(error);
-      else resolve(value);
-    });
-    return await promise;
-  } finally {
-    client.removeListener('close', closed);
-    signal?.removeEventListener('abort', aborted);
-  }
+function ask<T>(client: Client, signal: AbortSignal | null, request: (done: Done<T>) => unknown): Promise<T> {
+  return askSsh(client, signal, lost, request);
 }
 
 async function putFile(
@@ -141,9 +126,9 @@ async function putFile(
   try {
     const bytes = Buffer.from(content);
     await ask(client, null, (done) => sftp.write(handle, bytes, 0, bytes.length, 0, done as () => void));
-    await whereOffered(client, (done) => sftp.ext_openssh_fsync(handle, done));
+    await askOffered(client, (done) => sftp.ext_openssh_fsync(handle, done));
     await ask(client, null, (done) => sftp.close(handle, done as () => void));
-    if (await whereOffered(client, (done) => sftp.ext_openssh_rename(temporary, place, done as () => void)))
+    if (await askOffered(client, (done) => sftp.ext_openssh_rename(temporary, place, done as () => void)))
       return;
     // The plain rename does not replace: the same job dropped again is the same file.
     await ask(client, null, (done) => sftp.unlink(place, done as () => void)).catch(() => undefined); // it need not be there
@@ -157,16 +142,10 @@ async function putFile(
   }
 }
 
-/** Makes a request that not every server knows; false where it is not offered, of which ssh2 tells by throwing. */
-async function whereOffered(client: Client, request: (done: Done<unknown>) => unknown): Promise<boolean> {
+/** Makes a request that not every server knows; false where it is not offered. */
+async function askOffered(client: Client, request: (done: Done<unknown>) => unknown): Promise<boolean> {
   let isOffered = true;
-  await ask<unknown>(client, null, (done) => {
-    try {
-      request(done);
-    } catch {
-      isOffered = false;
-      done(null, undefined);
-    }
-  });
+  const absent = (): void => void (isOffered = false);
+  await ask<unknown>(client, null, whereOffered(absent, request));
   return isOffered;
 }

@@ -1,34 +1,12 @@
 import { knownHostName, type SshAddress } from '../pairing/known-hosts.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
+import { hostKeyType } from '../platform/openssh.ts';
 
 /** What ssh2 adds to an error of a connection. */
 interface SshError extends Error {
   readonly level?: string;
   /** Of a socket a text (`ECONNREFUSED`), of SFTP a number (draft-ietf-secsh-filexfer-02 section 7). */
   readonly code?: string | number;
-}
-
-/** Key exchange methods that a pinned key of type `ssh-rsa` is offered under (RFC 8332 section 3). */
-const RSA = ['rsa-sha2-512', 'rsa-sha2-256'];
-const OTHER_ALGORITHMS = [
-  'ssh-ed25519',
-  'ecdsa-sha2-nistp256',
-  'ecdsa-sha2-nistp384',
-  'ecdsa-sha2-nistp521',
-  ...RSA,
-];
-
-/**
- * Host key algorithms, those of pinned keys (`type base64`) first: a server has several keys and shows the one that is
- * asked for. The others follow so that a server with other keys can be told from one that is not reached.
- */
-export function hostKeyAlgorithms(pinned: readonly string[]): string[] {
-  const wanted = pinned.flatMap((line) => {
-    const [type = ''] = line.split(' ');
-    return type === 'ssh-rsa' ? RSA : [type];
-  });
-  const known = wanted.filter((algorithm) => OTHER_ALGORITHMS.includes(algorithm));
-  return [...new Set([...known, ...OTHER_ALGORITHMS])];
 }
 
 /** Whether a host key, as the server shows it, is one of those pinned: all its bytes, not a fingerprint. */
@@ -38,9 +16,7 @@ export function isPinned(key: Buffer, pinned: readonly string[]): boolean {
 
 /** The line of known_hosts that would let this key pass. */
 export function knownHostsLine(key: Buffer, address: SshAddress): string {
-  const length = key.length >= 4 ? key.readUInt32BE(0) : 0; // RFC 4253 section 6.6: a string, the type, comes first
-  const type = key.subarray(4, 4 + Math.min(length, 64)).toString('latin1');
-  return `${knownHostName(address)} ${/^[\w@.-]+$/.test(type) ? type : 'unknown'} ${key.toString('base64')}`;
+  return `${knownHostName(address)} ${hostKeyType(key)} ${key.toString('base64')}`;
 }
 
 /** An error of ssh2 or of the socket as one of a dropbox; all of them may pass. */

@@ -8,7 +8,7 @@ import { AppError, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { openKeyDirectory, readPrivate } from './keyring-files.ts';
 import { type Identities, openIdentities } from './keyring-identities.ts';
-import { makeSshKey, publicKeyOf } from './ssh-keys.ts';
+import { makeSshKey, publicKeyOf } from '../platform/openssh-keys.ts';
 import { openTrustStore, type PeerRecord, type TrustStore } from './trust-store.ts';
 
 export interface KeyringOptions {

@@ -2,7 +2,7 @@ import { createPublicKey, X509Certificate } from 'node:crypto';
 import { type Identity, identitySchema } from '../../protocol/methods.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
 import { tokenJwk } from './own-certificate.ts';
-import { canonicalPublicKey } from './ssh-keys.ts';
+import { canonicalPublicKey } from '../platform/openssh-keys.ts';
 
 /** As useradd(8) of Debian lets them be. */
 const USER_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?$/;

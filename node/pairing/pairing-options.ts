@@ -8,7 +8,7 @@ import { AppError, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import type { AuthorizedKeys } from './authorized-keys.ts';
 import type { Keyring } from './keyring.ts';
-import { readHostKeys } from './ssh-keys.ts';
+import { readHostKeys } from './host-keys.ts';
 
 /** Calls `pair.join` of a node that shows a certificate with this fingerprint, and of no other. */
 export type Join = (

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
 import { authorizedKeysLine } from '../../node/pairing/authorized-keys.ts';
 import { hostKeysIn } from '../../node/pairing/known-hosts.ts';
 import { createScpDrop } from '../../node/forward/scp-drop.ts';
-import { makeSshKey, publicKeyOf } from '../../node/pairing/ssh-keys.ts';
+import { makeSshKey, publicKeyOf } from '../../node/platform/openssh-keys.ts';
 import { eventually, freePort, temporaryDirectory } from '../support/process.ts';
 import { needs } from '../support/requirements.ts';
 import { type Sshd, startSshd } from '../support/sshd.ts';

@@ -3,7 +3,7 @@ import { chmod, copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from '
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openKeyring } from '../../../node/pairing/keyring.ts';
-import { canonicalPublicKey, makeSshKey, publicKeyOf } from '../../../node/pairing/ssh-keys.ts';
+import { canonicalPublicKey, makeSshKey, publicKeyOf } from '../../../node/platform/openssh-keys.ts';
 import { AppError, messageOf } from '../../../node/platform/errors.ts';
 import { silentLog } from '../../../node/platform/log.ts';
 import { fixedClock } from '../../support/fixed-clock.ts';

@@ -9,6 +9,7 @@ import { AppError } from '../../../node/platform/errors.ts';
 import { silentLog } from '../../../node/platform/log.ts';
 import type { RpcHandlers, RpcMethod, RpcParams } from '../../../protocol/methods.ts';
 import { type FixedClock, fixedClock } from '../../support/fixed-clock.ts';
+import { createMemoryAudit } from '../../support/memory-audit.ts';
 
 /** A node as far as pairing goes: keys on disk, an audit log in memory. */
 export interface Side {
@@ -80,12 +81,7 @@ export async function twoSides(
         sshUser: own.sshUser ?? 'parelha',
         sshHostKeysDir: own.sshHostKeysDir ?? join(root, 'no-sshd'),
         hostName: `${nodeId}.example.test`,
-        audit: {
-          record: (event) => {
-            side.audited.push(event);
-            return Promise.resolve();
-          },
-        },
+        audit: createMemoryAudit(side.audited),
       });
     };
     await side.restart();

@@ -14,6 +14,7 @@ import { silentLog } from '../../../node/platform/log.ts';
 import { freePort, temporaryDirectory } from '../../support/process.ts';
 import { rpcHandlers } from '../../support/rpc-pair.ts';
 import { peerConfig } from './pairing-support.ts';
+import { createMemoryAudit } from '../../support/memory-audit.ts';
 
 /** A node with real keys, a real listener and a real client. */
 interface LiveSide {
@@ -41,7 +42,7 @@ async function liveSide(nodeId: string, port: number, peerId: string, peerPort: 
     join: (target, fingerprint, params) => callJoin({ url: target, fingerprint, params }),
     authorizedKeys: createAuthorizedKeys(join(root, 'home')),
     ...{ sshUser: 'parelha', sshHostKeysDir: join(root, 'none'), hostName: nodeId },
-    audit: { record: () => Promise.resolve() },
+    audit: createMemoryAudit(),
   });
   const server = await startRpcServer({
     ...{ ...shared, host: '127.0.0.1', port, credentials: keyring, ready: () => true },
