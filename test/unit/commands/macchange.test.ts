@@ -1,0 +1,237 @@
+import { describe, expect, test } from 'vitest';
+import type { Job, StepRecord } from '../../../protocol/job.ts';
+import type { JobContext, Waiting } from '../../../node/commands/command.ts';
+import { createMacChange } from '../../../node/commands/macchange.ts';
+import { createMacChangeGrammar } from '../../../node/commands/macchange-grammar.ts';
+import { AppError } from '../../../node/platform/errors.ts';
+import { silentLog } from '../../../node/platform/log.ts';
+import type { NewJob } from '../../../node/queue/spool.ts';
+import { runStep } from '../../../node/queue/steps.ts';
+import { createPhones } from '../../../node/servers/mac-change.ts';
+import { fixedClock } from '../../support/fixed-clock.ts';
+import { newJob } from '../../support/jobs.ts';
+import { MAC_CONTENTS, macFilesIn } from '../../support/mac-files.ts';
+import { createMemoryAudit } from '../../support/memory-audit.ts';
+import { createMemoryRemote } from '../../support/memory-remote.ts';
+import { sipServer } from '../../support/sip-server.ts';
+
+const FILES = '/etc/pabx';
+const PARAMS = { extension: '3010', from: '010203040506', to: '000b82040599', server: 'gv2p' };
+const gone = new AppError('server.unreachable', 'gone', { retriable: true });
+
+/** A MACCHANGE that can be attempted again and again, against a server in memory. */
+function setup() {
+  const clock = fixedClock();
+  const remote = createMemoryRemote();
+  const at = remote.at('gv2p');
+  at.write('/var/backups/.keep', '');
+  for (const [name, content] of Object.entries(MAC_CONTENTS)) at.write(`${FILES}/${name}`, content);
+  const server = sipServer({ id: 'gv2p', name: 'Matriz', macFiles: macFilesIn(FILES) });
+  const { request, id, ...rest } = newJob('a change');
+  let job = {
+    ...rest,
+    id,
+    request: { ...request, command: 'MACCHANGE', params: PARAMS },
+    steps: {},
+    generation: 0,
+  } as unknown as Job;
+  const store = {
+    get: () => job,
+    recordStep: async (_id: string, name: string, record: StepRecord): Promise<Job> => {
+      job = { ...job, steps: { ...job.steps, [name]: record } };
+      return job;
+    },
+  };
+  const mails: { kind: string; text: string }[] = [];
+  const notices: NewJob[] = [];
+  const audit = createMemoryAudit();
+  const faults: { code: string }[] = [];
+  const command = createMacChange({
+    grammar: createMacChangeGrammar([server]),
+    phones: createPhones({ remote, nodeId: 'audio', clock, log: silentLog }),
+    makers: { makerOf: async (mac) => (mac.startsWith('000b82') ? 'Grandstream' : null) },
+    permission: { faultsOf: () => faults as never },
+    answers: {
+      send: async (_job, context, kind, mail) => {
+        context.signal.throwIfAborted();
+        await context.step(`mail:${kind}`, {
+          happened: () => Promise.resolve(null),
+          perform: async () => {
+            mails.push({ kind, text: mail.text });
+            return true;
+          },
+        });
+      },
+    },
+    acceptor: {
+      accept: async (notice) => {
+        notices.push(notice);
+        return { kind: 'accepted', job: null };
+      },
+    },
+    ...{ audit, clock, timeZone: 'America/Sao_Paulo' },
+  });
+  const abort = new AbortController();
+  const context: JobContext = {
+    step: (name, effect) => runStep(store, clock, () => undefined, id, name, effect),
+    ...{ signal: abort.signal, log: silentLog, progress: () => undefined, position: () => 1 },
+  };
+  const attempt = (params = PARAMS) => command.work(job, params, context);
+  return { attempt, at, mails, notices, audit, faults, clock, abort, steps: () => Object.keys(job.steps) };
+}
+
+const mac = (at: ReturnType<typeof setup>['at']) =>
+  /\[3010\][^[]*MAC:(\S+)/.exec(at.text(`${FILES}/endpoints_sip.def`))?.[1];
+
+describe('MACCHANGE', () => {
+  test('changes the files, writes before and after into the audit log and answers', async () => {
+    const { attempt, at, mails, audit } = setup();
+    expect(await attempt()).toMatchObject({ kind: 'done', summary: expect.stringContaining('in 3 files') });
+    expect(mac(at)).toBe('00:0B:82:04:05:99');
+    expect(mails.map(({ kind }) => kind)).toEqual(['result']);
+    expect(mails[0]?.text).toContain('00:0B:82:04:05:99');
+    expect(audit.events).toMatchObject([
+      {
+        event: 'mac.changed',
+        server: 'gv2p',
+        extension: '3010',
+        from: '010203040506',
+        by: 'maria@example.com',
+      },
+    ]);
+    const files = audit.events[0]?.['files'] as { before: string; after: string }[];
+    expect(files.map(({ before, after }) => [before, after])[1]).toEqual([
+      '01:02:03:04:05:06',
+      '00:0B:82:04:05:99',
+    ]);
+  });
+
+  test('answers a refusal with what the files have', async () => {
+    const { attempt, mails, audit } = setup();
+    expect(await attempt({ ...PARAMS, from: '000b82040500' })).toMatchObject({
+      kind: 'done',
+      summary: expect.stringContaining('mac-differs'),
+    });
+    expect(mails[0]?.text).toContain('01:02:03:04:05:06');
+    expect(audit.events).toMatchObject([{ event: 'mac.refused', refusal: 'mac-differs' }]);
+  });
+
+  test('does nothing twice when it broke off after the change', async () => {
+    const { attempt, at, mails, abort } = setup();
+    abort.signal.addEventListener('abort', () => undefined);
+    await attempt();
+    const before = at.log.length;
+    expect(await attempt()).toMatchObject({ kind: 'done' });
+    expect([at.log.length, mails.length]).toEqual([before, 1]);
+  });
+
+  test('fails as a server that cannot be reached does, as long as nothing was touched', async () => {
+    const { attempt, at, mails, notices } = setup();
+    at.refusal = gone;
+    await expect(attempt()).rejects.toMatchObject({ code: 'server.unreachable', retriable: true });
+    expect([mails, notices]).toEqual([[], []]);
+  });
+
+  test('waits for a server that went away half-way, tells the requester and the admin once, and ends when it is back', async () => {
+    const { attempt, at, mails, notices, clock } = setup();
+    at.before = ({ kind, disconnect }) => {
+      if (kind !== 'rename') return;
+      at.refusal = gone;
+      disconnect();
+    };
+    for (let hour = 0; hour < 5; hour++) {
+      expect(await attempt()).toMatchObject({ kind: 'waiting', trouble: { code: 'mac.unsettled' } });
+      clock.advance({ hours: 1 });
+    }
+    expect(mails.map(({ kind }) => kind)).toEqual(['delayed']);
+    expect(notices).toHaveLength(1);
+    expect(notices[0]).toMatchObject({
+      request: { params: { kind: 'server-unsettled' } },
+      details: { server: 'gv2p', extension: '3010' },
+    });
+    at.before = null;
+    at.refusal = null;
+    expect(await attempt()).toMatchObject({ kind: 'done' });
+    expect(mails.map(({ kind }) => kind)).toEqual(['delayed', 'result']);
+    expect(mac(at)).toBe('00:0B:82:04:05:99');
+  });
+
+  test('is looked at soon at first and every five minutes later', async () => {
+    const { attempt, at, clock } = setup();
+    at.after = ({ kind, disconnect }) => {
+      if (kind !== 'replace') return;
+      at.refusal = gone;
+      disconnect();
+    };
+    const waitOf = async (): Promise<number> => {
+      const { notBefore } = (await attempt()) as Waiting;
+      return notBefore.since(clock.now()).total('seconds');
+    };
+    expect(await waitOf()).toBe(30);
+    clock.advance({ hours: 1 });
+    expect(await waitOf()).toBe(300);
+  });
+
+  test('is given up after three days, in words that promise nothing', async () => {
+    const { attempt, at, clock } = setup();
+    at.after = ({ kind, disconnect }) => {
+      if (kind !== 'replace') return;
+      at.refusal = gone;
+      disconnect();
+    };
+    await attempt();
+    clock.advance({ hours: 73 });
+    await expect(attempt()).rejects.toMatchObject({ code: 'mac.unsettled', retriable: false });
+  });
+
+  test('is as any failure again once it was taken back', async () => {
+    const { attempt, at } = setup();
+    at.before = ({ kind }) => {
+      if (kind === 'replace') throw new AppError('server.disk-full', 'full', { retriable: true });
+    };
+    await expect(attempt()).rejects.toMatchObject({ code: 'mac.failed', retriable: true });
+    at.before = null;
+    at.refusal = gone;
+    await expect(attempt()).rejects.toMatchObject({ code: 'server.unreachable' });
+  });
+
+  test('waits while another change is under way, for an hour at most', async () => {
+    const { attempt, at, clock } = setup();
+    at.write('/var/backups/parelha/.lock/audio2.0123456789abcdef', '');
+    expect(await attempt()).toMatchObject({ kind: 'waiting', trouble: { code: 'mac.locked' } });
+    clock.advance({ minutes: 11 });
+    expect(await attempt()).toMatchObject({ kind: 'done' });
+    expect(mac(at)).toBe('00:0B:82:04:05:99');
+  });
+
+  test('is finished where it was begun, though its requester may not ask for it any more', async () => {
+    const { attempt, at, faults } = setup();
+    at.after = ({ kind, disconnect }) => {
+      if (kind !== 'replace') return;
+      at.refusal = gone;
+      disconnect();
+    };
+    await attempt();
+    faults.push({ code: 'not-allowed' });
+    at.refusal = null;
+    at.after = null;
+    expect(await attempt()).toMatchObject({ kind: 'done' });
+    expect(mac(at)).toBe('00:0B:82:04:05:99');
+  });
+
+  test('is not begun for whoever may not ask for it any more', async () => {
+    const { attempt, at, faults } = setup();
+    faults.push({ code: 'not-allowed' });
+    await expect(attempt()).rejects.toMatchObject({ code: 'access.not-permitted' });
+    expect(at.log).toEqual([]);
+  });
+
+  test('answers all the same when a cancel comes too late', async () => {
+    const { attempt, at, mails, abort } = setup();
+    at.before = ({ kind }) => {
+      if (kind === 'replace') abort.abort(new AppError('job.cancelled', 'cancelled'));
+    };
+    expect(await attempt()).toMatchObject({ kind: 'done' });
+    expect(mails.map(({ kind }) => kind)).toEqual(['result']);
+  });
+});
