@@ -13,7 +13,7 @@ export const RPC_PATH = '/rpc/v1';
  * absent; a method the peer does not know is answered with 404 `rpc.unknown-method`, after which the caller does
  * without it (a job then goes by SCP). Nothing is ever removed within a version of the path.
  */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** A call's body may have so many bytes, and its answer too. */
 export const RPC_MAX_BODY_BYTES = 1_048_576;
@@ -105,6 +105,33 @@ export const jobReportSchema = z.object({
 });
 export type JobReport = z.infer<typeof jobReportSchema>;
 
+/** A word on who may ask: a person or a token; the highest version counts, of equal ones that of the node that sorts last. */
+export const accessRecordSchema = z.object({
+  key: z.string().regex(/^[a-z]{1,20}:[^\s]{1,320}$/),
+  version: count,
+  node: nodeIdSchema,
+  at: instant,
+  by: z.string().max(320),
+  /** Null where it was removed. */
+  value: z.json(),
+});
+/** Access records in one call. */
+export const MAX_ACCESS_PAGE = 500;
+/** Jobs in one answer of `job.list`. */
+export const MAX_JOB_PAGE = 100;
+
+/** A job as the person may see it who asked for it. */
+export const askedJobSchema = z.object({
+  id: sha256Schema,
+  request: jobRequestSchema.strip(),
+  source: sourceNameSchema.nullable(),
+  state: jobStateSchema,
+  position: z.int().positive().nullable(),
+  acceptedAt: instant,
+  outcome: settledOutcomeSchema.nullable(),
+});
+export type AskedJob = z.infer<typeof askedJobSchema>;
+
 /** What one side tells the other of itself when they pair; all of it public. */
 export const identitySchema = z.object({
   nodeId: nodeIdSchema,
@@ -187,10 +214,39 @@ export const RPC_METHODS = {
   },
   'job.cancel': {
     about:
-      'Ends a job before it is done. One that has ended stays as it is; null where the node does not know it.',
-    params: z.object({ id: sha256Schema }),
+      'Ends a job before it is done. One that has ended stays as it is; null where the node does not know it. ' +
+      'Without `requester` it must be one that the caller handed over; with it, one that this person asked for. ' +
+      'With `told: true` the caller tells its requester, who otherwise gets a mail about it.',
+    params: z.object({
+      id: sha256Schema,
+      requester: z.string().max(320).optional(),
+      told: z.boolean().optional(),
+    }),
     result: z.object({ report: jobReportSchema.nullable() }),
     problems: [],
+    idempotent: true,
+  },
+  'job.list': {
+    about:
+      'Jobs of the answering node that came in there: the open ones of a requester (null for everybody’s), or those whose id begins with `prefix`, ended ones too. The newest first.',
+    params: z.object({
+      requester: z.string().max(320).nullable(),
+      /** Null for the open ones. */
+      prefix: z
+        .string()
+        .regex(/^[0-9a-f]{4,64}$/)
+        .nullable(),
+    }),
+    result: z.object({ jobs: z.array(askedJobSchema).max(MAX_JOB_PAGE), total: count }),
+    problems: [],
+    idempotent: true,
+  },
+  'access.put': {
+    about:
+      'Tells people and tokens that the caller knows of; those that are newer than what the answering node has are taken over. Answered when they are on disk.',
+    params: z.object({ records: z.array(accessRecordSchema).max(MAX_ACCESS_PAGE) }),
+    result: z.object({ taken: count }),
+    problems: ['rpc.unavailable'],
     idempotent: true,
   },
   'job.settled': {

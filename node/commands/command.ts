@@ -27,6 +27,13 @@ export type Parsed<P> =
   | { readonly ok: true; readonly params: P }
   | { readonly ok: false; readonly faults: readonly Fault[]; readonly corrected: string };
 
+/** What a request is about; null where it names none, and so is about all. */
+export interface Touched {
+  readonly extensions: readonly string[] | null;
+  /** Ids as SERVERS_FILE has them. */
+  readonly servers: readonly string[] | null;
+}
+
 /** What a handler is given besides its job. */
 export interface JobContext {
   /** Carries out an effect once, see `runStep`. */
@@ -60,14 +67,22 @@ export interface Command<P extends Readonly<Record<string, Json>> = Readonly<Rec
    * tells a subject's reader where a value ends. The keyword may stand here too, to have other ways of writing.
    */
   readonly fields?: Readonly<Record<string, readonly string[]>>;
+  /**
+   * True where its word alone asks for it (`STATUS`, `FILA`): such a word in the text of another request is just a word.
+   */
+  readonly bare?: boolean;
   /** True for an answer of the node itself (`RECUSA`, `AVISO`), which no subject can ask for. */
   readonly internal?: boolean;
   /** Checks the stored parameters again: documents come off the disk and from the peer. */
   readonly schema: z.ZodType<P>;
   /** A correct subject, for help and refusals. */
   example(): string;
+  /** More than one, where the command can be asked for in ways that one does not show; the example is among them. */
+  examples?(): readonly string[];
   /** The grammar. Never throws: every fault of a subject is an answer. */
   parse(fields: readonly Field[]): Parsed<P>;
+  /** What of the network it touches: what a person who is limited to extensions or servers is judged by. */
+  touches?(params: P): Touched;
   /** The limits again, for parameters that come from the peer and not from a subject; the schema has passed. */
   recheck?(params: P): readonly Fault[];
   /** Where it is worked; decided once, at acceptance. */

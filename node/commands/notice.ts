@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { NOTICE_COMMAND } from './answer-jobs.ts';
 import type { Answers } from '../mail/answers.ts';
-import { NOTICE_DETAILS } from '../replies/catalogue.ts';
+import { noticeDetails } from '../replies/notice-details.ts';
 import { noticeMail } from '../replies/notice.ts';
 import type { Command } from './command.ts';
 
@@ -14,6 +14,8 @@ const paramsSchema = z.strictObject({
     'drop-refused',
     'drop-set-aside',
     'locked-out',
+    'whitelist-changed',
+    'server-unsettled',
     'disk-low',
     'peer-away',
     'forced',
@@ -22,6 +24,8 @@ const paramsSchema = z.strictObject({
   ]),
 });
 const detailsSchema = z.record(z.string(), z.string());
+/** What concerns each admin: one of them has changed who may ask, perhaps not the one whom it seems. */
+const TO_ALL_ADMINS: ReadonlySet<string> = new Set(['whitelist-changed']);
 type NoticeParams = z.infer<typeof paramsSchema>;
 
 export interface NoticeServices {
@@ -40,12 +44,11 @@ export function createNotice({ answers, nodeId, timeZone }: NoticeServices): Com
     parse: () => ({ ok: false, faults: [], corrected: '' }),
     route: () => ({ lane: 'replies', source: null }),
     work: async (job, { kind }, context) => {
-      const shown = Object.entries(detailsSchema.parse(job.details)).map(
-        ([key, value]) => [NOTICE_DETAILS[key] ?? key, value] as const,
-      );
+      const shown = noticeDetails(detailsSchema.parse(job.details), timeZone);
       const at = Temporal.Instant.from(job.acceptedAt);
       const mail = noticeMail({ kind, nodeId, at, timeZone, details: shown, faults: [], note: null });
-      await answers.send(job, context, 'notice', mail, { toRequester: false });
+      const toAllAdmins = TO_ALL_ADMINS.has(kind);
+      await answers.send(job, context, 'notice', mail, { toRequester: false, toAllAdmins });
       return { kind: 'done', summary: `told the admin: ${kind}` };
     },
   };

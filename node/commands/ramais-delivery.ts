@@ -1,5 +1,5 @@
 import type { Job } from '../../protocol/job.ts';
-import type { Audit } from '../audit.ts';
+import type { Audit, AuditEvent } from '../audit.ts';
 import { type ArchivingLimits, deliver } from '../delivery/deliver.ts';
 import type { DeliveryStore } from '../delivery/delivery-store.ts';
 import type { Delivery } from '../delivery/manifest.ts';
@@ -14,6 +14,8 @@ const MAX_DELIVERIES = 100;
 /** The most that PROCESSING_TIMEOUT can be: no delivery goes on longer. */
 const MAX_WORK_HOURS = 24;
 const MINUTES_PER_HOUR = 60;
+/** Recordings in one entry of the audit log. */
+const MAX_AUDITED = 200;
 
 export interface Delivering {
   readonly publisher: Publisher;
@@ -48,11 +50,7 @@ export async function deliverOnce(
       ...{ job: job.id, recordings, expiresAt: provisional },
     });
     const delivery = { ...delivered, expiresAt: clock.now().add({ hours: linkHours }).toString() };
-    const listed = delivery.items.flatMap(({ key, recording }) =>
-      key === null ? [] : [{ key: recording.key, size: recording.sizeBytes }],
-    );
-    const event = { event: 'recordings.delivered', job: job.id, source: source.name, delivered: listed };
-    await audit.record(event);
+    await audit.recordAll(deliveredEvents(delivery, source.name));
     await deliveries.save(delivery);
     if ((await deliveries.read(job.id)) !== null) return true;
     throw new AppError('delivery.broken-record', 'what was delivered cannot be read back', {
@@ -70,6 +68,21 @@ export async function deliverOnce(
     if (delivery !== null && lasts(delivery, clock.now().add({ minutes }))) return delivery;
   }
   throw new AppError('delivery.expired', 'the links died again and again before their mail could be sent');
+}
+
+/** Each recording delivered, in entries of a bounded number, and the ZIPs. */
+function deliveredEvents({ job, items, zips }: Delivery, source: string): AuditEvent[] {
+  const listed = items.flatMap(({ key, recording }) =>
+    key === null ? [] : [{ key: recording.key, size: recording.sizeBytes }],
+  );
+  const parts = Math.max(1, Math.ceil(listed.length / MAX_AUDITED));
+  return Array.from({ length: parts }, (_, index) => ({
+    ...{ event: 'recordings.delivered', job, source, part: index + 1, parts },
+    delivered: listed.slice(index * MAX_AUDITED, (index + 1) * MAX_AUDITED),
+    ...(index === 0
+      ? { zips: zips.map(({ fileName, sizeBytes }) => ({ name: fileName, size: sizeBytes })) }
+      : {}),
+  }));
 }
 
 function lasts({ expiresAt }: Delivery, until: Temporal.Instant): boolean {

@@ -1,3 +1,5 @@
+import type { Job } from '../../protocol/job.ts';
+import type { AuditEvent } from '../audit.ts';
 import { recordingObject, zipObject } from '../delivery/deliver.ts';
 import type { DeliveredItem, Delivery } from '../delivery/manifest.ts';
 import type { Publisher } from '../delivery/publisher.ts';
@@ -43,6 +45,17 @@ export async function linksOf(
     }),
   );
   return { recordings, zips, expiresAt, mayEndEarlier: ends.includes(null) };
+}
+
+/** That links are about to be given to somebody: which, and until when they open. Never the links themselves. */
+export function linksMadeEvent(job: Job, links: DeliveryLinks, publisher: string): AuditEvent {
+  const { recordings, zips, expiresAt } = links;
+  return {
+    ...{ event: 'links.made', job: job.id, to: job.request.requester, publisher },
+    recordings: recordings.filter(({ url }) => url !== null).length,
+    zips: zips.map(({ fileName }) => fileName),
+    until: expiresAt.toString(),
+  };
 }
 
 /** Null where a recording lies in a source that gives no links any more. */

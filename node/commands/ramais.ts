@@ -1,6 +1,7 @@
 import type { Job, SourceName } from '../../protocol/job.ts';
 import type { Delivery } from '../delivery/manifest.ts';
-import { handedOverBy } from '../forward/forward-origin.ts';
+import type { People } from '../access/people.ts';
+import { handedOverBy, isResend } from '../forward/forward-origin.ts';
 import { custodyOf, PEER_AWAY } from '../forward/forward-plan.ts';
 import type { Forwarder } from '../forward/forwarder.ts';
 import type { Answers } from '../mail/answers.ts';
@@ -15,7 +16,7 @@ import type { CoverageView, JobView } from '../replies/views.ts';
 import type { Command, Ending, JobContext } from './command.ts';
 import { type Delivering, deliverOnce } from './ramais-delivery.ts';
 import type { RamaisGrammar, RamaisParams } from './ramais-grammar.ts';
-import { linksOf } from './ramais-links.ts';
+import { linksMadeEvent, linksOf } from './ramais-links.ts';
 
 /** A confirmation waits so long for the numbers of its search; then it goes without them. */
 const MEASURE_MS = 300;
@@ -27,6 +28,7 @@ export interface RamaisServices extends Delivering {
   /** Has the peer search what this node cannot; null for a node alone. */
   readonly forwarder: Forwarder | null;
   readonly answers: Answers;
+  readonly people: Pick<People, 'find'>;
   readonly timeZone: string;
 }
 
@@ -53,6 +55,7 @@ export function createRamais(services: RamaisServices): Command<RamaisParams> {
       };
     },
     recheck: grammar.recheck,
+    touches: ({ extensions, server }) => ({ extensions, servers: server === null ? null : [server] }),
     route: (params) => {
       const source = grammar.resolveSource(params);
       return { lane: sources.has(source) || forwarder === null ? 'recordings' : 'forward', source };
@@ -60,7 +63,7 @@ export function createRamais(services: RamaisServices): Command<RamaisParams> {
     foretell: (params, signal) => foretell(services, params, signal),
     confirm: async (job, params, context) => {
       // What the peer handed over, the peer has confirmed.
-      if (job.request.requester === null || handedOverBy(job) !== null) return;
+      if (job.request.requester === null || handedOverBy(job) !== null || isResend(job)) return;
       const elsewhere = job.lane === 'forward' ? forwarder : null;
       if (elsewhere !== null && job.steps['mail:confirmation']?.doneAt != null) return;
       const told =
@@ -131,6 +134,7 @@ async function work(
   context.progress('searching');
   const { extensions, start, end, server } = params;
   const found = await source.find({ extensions, start, end, server }, context.signal);
+  if (found.narrowedByServer === false) refuseOtherServers(services, job);
   context.progress(`${found.recordings.length} recordings found`);
   const delivery = await deliverOnce(services, job, context, source, found.recordings);
   if (delivery === null || delivery.zips.length === 0) {
@@ -143,6 +147,18 @@ async function work(
   context.progress('sending the result');
   await answerResult(services, job, params, context, found, delivery, source);
   return { kind: 'done', summary: summaryOf(delivery) };
+}
+
+/** Where recordings do not tell servers apart, those of all are found: not for somebody who is limited to some. */
+function refuseOtherServers({ people }: RamaisServices, { door, request }: Job): void {
+  const { requester } = request;
+  if (door === 'control' || requester === null) return;
+  const person = people.find(requester);
+  if (person === null || person.role === 'admin' || person.servers === null) return;
+  throw new AppError(
+    'access.not-narrowed',
+    'its requester is limited to servers, and these recordings do not tell servers apart',
+  );
 }
 
 function summaryOf({ zips, items }: Delivery): string {
@@ -175,12 +191,20 @@ async function answerResult(
   source: RecordingSource,
 ): Promise<void> {
   if (job.request.requester === null) return;
-  const view = {
-    ...viewOf(job, params, services),
-    ...coverageOf(found, delivery),
-    ...(await linksOf(delivery, services.publisher, source.direct, MAX_LISTED)),
-  };
+  const links = await linksOf(delivery, services.publisher, source.direct, MAX_LISTED);
+  if (!isMailBegun(job, delivery, services.linkHours)) {
+    await services.audit.record(linksMadeEvent(job, links, services.publisher.name));
+  }
+  const view = { ...viewOf(job, params, services), ...coverageOf(found, delivery), ...links };
   await services.answers.send(job, context, 'result', resultMail(view));
+}
+
+/** Whether an earlier attempt has begun to send the links of this delivery: the audit log has them then. */
+function isMailBegun(job: Job, delivery: Delivery, linkHours: number): boolean {
+  const begunAt = job.steps['mail:result']?.intentAt;
+  if (begunAt === undefined) return false;
+  const deliveredAt = Temporal.Instant.from(delivery.expiresAt).subtract({ hours: linkHours });
+  return Temporal.Instant.compare(Temporal.Instant.from(begunAt), deliveredAt) >= 0;
 }
 
 function viewOf(job: Job, params: RamaisParams, { timeZone, grammar }: RamaisServices): JobView {

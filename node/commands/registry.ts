@@ -77,22 +77,42 @@ export function createRegistry(commands: readonly Command[]): Registry {
     return { ok: true, command, params: parsed.params, ...command.route(parsed.params) };
   };
 
+  /** The command of which one of these words is a misspelling; null where there is none. */
+  const misspelt = (
+    words: readonly Field[],
+    fields: readonly Field[],
+    candidates: readonly string[],
+  ): ParsedSubject | null => {
+    for (const word of words) {
+      const command = byKeyword.get(nearest(word.key, candidates) ?? '');
+      if (command === undefined) continue;
+      const values = { word: word.key.slice(0, MAX_WORD_SHOWN), suggestion: command.keyword };
+      const others = fields.filter((field) => field !== word);
+      const corrected = [{ key: command.keyword, value: word.value }, ...others];
+      return parseAs(command, corrected, [{ field: 'SUBJECT', code: 'unknown-command', values }]);
+    }
+    return null;
+  };
+
   /** No keyword stands in it: a misspelt one, else the command whose fields these are. */
   const guess = (fields: readonly Field[], preamble: string): ParsedSubject => {
-    const known = new Set(vocabulary.values());
-    for (const field of [...fields.filter(({ key }) => !known.has(key)), ...bareWords(preamble)]) {
-      const command = byKeyword.get(nearest(field.key, keywords) ?? '');
-      if (command === undefined) continue;
-      const values = { word: field.key.slice(0, MAX_WORD_SHOWN), suggestion: command.keyword };
-      const meant = [
-        { key: command.keyword, value: field.value },
-        ...fields.filter((other) => other !== field),
-      ];
-      return parseAs(command, meant, [{ field: 'SUBJECT', code: 'unknown-command', values }]);
-    }
+    const words = [...unknownOf(fields, vocabulary), ...bareWords(preamble)];
+    const found = misspelt(words, fields, keywords);
+    if (found !== null) return found;
     const owner = ownerOf(fields, askable);
     if (owner !== null) return parseAs(owner, fields);
     return refuse(null, [{ field: 'SUBJECT', code: 'no-command', values: { known: keywords.join(', ') } }]);
+  };
+
+  /** The one command that is meant, of all whose keywords stand in the subject. */
+  const parseOne = (subject: string, command: Command, asked: readonly Command[]): ParsedSubject => {
+    const others = asked.filter((other) => other !== command).map(({ keyword }) => keyword);
+    const own = new Set([command.keyword, ...Object.keys(command.fields ?? {})]);
+    const { fields } = readSubject(subject, without(vocabulary, new Set(others).difference(own)));
+    if (command.bare !== true) return parseAs(command, fields);
+    // `RAMAS=1121 … na fila`: the word in the text is not what was asked for.
+    const named = askable.filter(({ bare }) => bare !== true).map(({ keyword }) => keyword);
+    return misspelt(unknownOf(fields, vocabulary), fields, named) ?? parseAs(command, fields);
   };
 
   return {
@@ -102,10 +122,11 @@ export function createRegistry(commands: readonly Command[]): Registry {
       const { fields, preamble, fault } = readSubject(subject, vocabulary);
       if (fault !== null) return refuse(null, [fault]);
       const asked = askable.filter(({ keyword }) => fields.some(({ key }) => key === keyword));
-      const [command, second] = asked;
+      const meant = meantOf(asked, fields);
+      const [command, second] = meant;
       if (command === undefined) return guess(fields, preamble);
-      if (second === undefined) return parseAs(command, fields);
-      const values = { commands: asked.map(({ keyword }) => keyword).join(', ') };
+      if (second === undefined) return parseOne(subject, command, asked);
+      const values = { commands: meant.map(({ keyword }) => keyword).join(', ') };
       const own = fields.filter(
         ({ key }) => key === command.keyword || Object.hasOwn(command.fields ?? {}, key),
       );
@@ -128,6 +149,38 @@ function vocabularyOf(commands: readonly Command[]): Vocabulary {
     }
   }
   return vocabulary;
+}
+
+/**
+ * Those of the commands in a subject that are asked for. A command that has the others as its own fields is the only
+ * one (`WHITELIST ADD x RAMAIS=1121`); a bare word beside a command with something in it is just a word (`Fila de
+ * gravações RAMAIS=1121 …`); of bare words alone the first counts (`status da fila`).
+ */
+function meantOf(asked: readonly Command[], fields: readonly Field[]): readonly Command[] {
+  if (asked.length < 2) return asked;
+  const filled = new Set(fields.filter(({ value }) => value !== '').map(({ key }) => key));
+  const holder = asked.find(
+    (command) =>
+      filled.has(command.keyword) &&
+      asked.every((other) => other === command || Object.hasOwn(command.fields ?? {}, other.keyword)),
+  );
+  if (holder !== undefined) return [holder];
+  const named = asked.filter(({ bare }) => bare !== true);
+  const isFilled = ({ keyword, fields: own = {} }: Command): boolean =>
+    [keyword, ...Object.keys(own)].some((key) => filled.has(key));
+  if (named.length === asked.length || named.some(isFilled)) return named;
+  const first = fields.find(({ key }) => asked.some(({ keyword, bare }) => bare === true && keyword === key));
+  return asked.filter(({ keyword }) => keyword === first?.key);
+}
+
+/** Fields that no command knows. */
+function unknownOf(fields: readonly Field[], vocabulary: Vocabulary): Field[] {
+  const known = new Set(vocabulary.values());
+  return fields.filter(({ key }) => !known.has(key));
+}
+
+function without(vocabulary: Vocabulary, keys: ReadonlySet<string>): Vocabulary {
+  return new Map([...vocabulary].filter(([, key]) => !keys.has(key)));
 }
 
 /** Each word of a text as if it were a bare command, with what follows as its value. */

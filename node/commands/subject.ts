@@ -87,6 +87,10 @@ function markOf(folded: string, start: number, end: number, vocabulary: Vocabula
     return key === undefined && glued ? null : { key: key ?? word, clarity: 3, start, valueStart: next + 1 };
   }
   if (key === undefined || glued) return null;
+  // `Fila, por favor` and `Ajuda!` ask for it as `FILA` does.
+  if (end < folded.length && ',;.!?'.includes(folded.charAt(end)) && ' '.includes(folded.charAt(end + 1))) {
+    return { key, clarity: 1, start, valueStart: end + 1 };
+  }
   if (separator === ':') return { key, clarity: 2, start, valueStart: next + 1 };
   return next > end || end === folded.length ? { key, clarity: 1, start, valueStart: end } : null;
 }

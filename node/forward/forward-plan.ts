@@ -3,6 +3,7 @@ import type { JobReport } from '../../protocol/methods.ts';
 import type { Ending } from '../commands/command.ts';
 import type { PeerContact } from '../peer/peer.ts';
 import { backoffMs, PEER_BACKOFF } from '../queue/backoff.ts';
+import { isResend } from './forward-origin.ts';
 
 /** Code of a job that the peer could not be given either way: it waits. */
 export const PEER_AWAY = 'peer.away';
@@ -72,6 +73,7 @@ export function custodyOf(job: Job | undefined): (Custody & { readonly since: Te
 
 /** Whether the requester knows that the job was taken, or is not to be told. */
 export function isConfirmed(job: Job | undefined): boolean {
+  if (job !== undefined && isResend(job)) return true;
   return job?.request.requester === null || job?.steps[CONFIRMATION_STEP]?.doneAt != null;
 }
 

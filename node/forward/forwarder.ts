@@ -45,10 +45,11 @@ export interface Forwarder {
   /** Says that a job's confirmation is out, so that the peer may begin; nobody waits for it. */
   confirmed(job: Job): void;
   /**
-   * Cancels a job where it is worked; false where this node still has it, to be cancelled here.
+   * Cancels a job where it is worked; false where this node still has it, to be cancelled here. Its requester gets a
+   * mail about it, unless `told` says that they know.
    * @throws AppError `peer.unreachable` and others where the peer does not answer
    */
-  cancel(job: Job): Promise<boolean>;
+  cancel(job: Job, options?: { readonly told: boolean }): Promise<boolean>;
   /** Takes the peer's word on how a job ended; durable when it resolves. @throws AppError `job.conflict` */
   noteSettled(settled: Settled, by: string): Promise<RpcResult<'job.settled'>['kind']>;
   /** Told when jobs of the lane have become ready outside their time. */
@@ -222,10 +223,11 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       const job = spool.get(id);
       if (job !== undefined && custodyOf(job)?.way === 'rpc') release(job);
     },
-    cancel: async (job) => {
+    cancel: async (job, { told } = { told: false }) => {
       // Where the intent alone is on disk, nobody here knows whether the peer has it.
       if (peer === null || job.steps[CUSTODY_STEP] === undefined) return false;
-      const { report } = await peer.call('job.cancel', { id: job.id }, { timeoutMs: CANCEL_TIMEOUT_MS });
+      const params = { id: job.id, ...(told ? { told } : {}) };
+      const { report } = await peer.call('job.cancel', params, { timeoutMs: CANCEL_TIMEOUT_MS });
       await hurry(spool, job.id);
       ready();
       return report !== null;

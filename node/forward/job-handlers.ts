@@ -7,8 +7,9 @@ import {
   type RpcParams,
   type RpcResult,
 } from '../../protocol/methods.ts';
-import type { Whitelist } from '../access/whitelist.ts';
+import type { Permission } from '../access/permission.ts';
 import type { Audit } from '../audit.ts';
+import { ownAsked } from '../commands/asked-jobs.ts';
 import type { Registry } from '../commands/registry.ts';
 import { type Ledger, NOWHERE } from '../ingest/ledger.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
@@ -20,21 +21,27 @@ import { handedOver, handedOverBy } from './forward-origin.ts';
 import type { Forwarder } from './forwarder.ts';
 import type { Settlements } from './settlements.ts';
 
-export type JobHandlers = Pick<RpcHandlers, 'job.submit' | 'job.get' | 'job.cancel' | 'job.settled'>;
+export type JobHandlers = Pick<
+  RpcHandlers,
+  'job.submit' | 'job.get' | 'job.list' | 'job.cancel' | 'job.settled'
+>;
 
 export interface JobHandlersOptions {
   readonly registry: Pick<Registry, 'get'>;
   /** Whom this node answers: the peer hands over what they ask for, and does not become them. */
-  readonly whitelist: Whitelist;
+  readonly permission: Permission;
   /** Those that this node serves. */
   readonly sources: { has(name: SourceName): boolean };
-  readonly spool: Pick<Spool, 'accept' | 'get' | 'read' | 'reopen' | 'stateOf' | 'positionOf'>;
+  readonly spool: Pick<
+    Spool,
+    'accept' | 'get' | 'read' | 'reopen' | 'stateOf' | 'positionOf' | 'ids' | 'open'
+  >;
   /** This node's own. */
   readonly ledger: Pick<Ledger, 'accepted' | 'append'>;
   readonly audit: Audit;
   readonly holds: Holds;
   /** The worker's. @throws AppError `job.wrong-state` */
-  readonly cancel: (id: string) => Promise<void>;
+  readonly cancel: (id: string, options: { readonly told: boolean }) => Promise<void>;
   readonly noteSettled: Forwarder['noteSettled'];
   /** Null where nothing is reported to the peer. */
   readonly settlements: Pick<Settlements, 'withdraw'> | null;
@@ -46,13 +53,20 @@ export function createJobHandlers(options: JobHandlersOptions): JobHandlers {
   return {
     'job.submit': async (params, call) => submit(options, params, callerOf(call)),
     'job.get': async ({ id }) => ({ report: await report(options, id) }),
-    'job.cancel': async ({ id }, call) => {
+    'job.list': async (query, call) => {
+      callerOf(call);
+      const { jobs, total } = await ownAsked(spool, query);
+      return { jobs: [...jobs], total };
+    },
+    'job.cancel': async ({ id, requester, told = false }, call) => {
       const by = callerOf(call);
       const job = spool.get(id);
-      // One that came in here is for the people of this host to cancel: to the caller it is one that goes on.
-      if (job !== undefined && handedOverBy(job) === by) {
-        await audit.record({ event: 'job.cancelled', job: id, by });
-        await cancelled(options, id);
+      // One that came in here is for its requester and the people of this host: to the caller it is one that goes on.
+      const isTheirs = requester === undefined && job !== undefined && handedOverBy(job) === by;
+      const isAskers = requester !== undefined && job?.request.requester === requester;
+      if (isTheirs || isAskers) {
+        await audit.record({ event: 'job.cancelled', job: id, by, ...(isAskers ? { requester } : {}) });
+        await cancelled(options, id, told);
       }
       return { report: await report(options, id) };
     },
@@ -129,10 +143,10 @@ async function takenUpAgain(
 
 /** Where a job of the peer is worked. @throws AppError `job.refused`: what this node cannot do it does not take */
 function laneOf(
-  { registry, sources, whitelist }: JobHandlersOptions,
+  { registry, sources, permission }: JobHandlersOptions,
   { request, source }: RpcParams<'job.submit'>,
 ): NewJob['lane'] {
-  if (request.requester !== null && !whitelist.allows(request.requester)) {
+  if (request.requester !== null && !permission.allows(request.requester)) {
     throw refused('its requester is not on the WHITELIST of this node');
   }
   const command = registry.get(request.command);
@@ -141,7 +155,11 @@ function laneOf(
   }
   const params = command.schema.safeParse(request.params);
   if (!params.success) throw refused(`not the parameters of ${request.command}`);
-  const faults = command.recheck?.(params.data) ?? [];
+  const { requester } = request;
+  const faults = [
+    ...(command.recheck?.(params.data) ?? []),
+    ...(requester === null ? [] : permission.faultsOf(requester, command, params.data)),
+  ];
   if (faults.length > 0) {
     throw refused(
       `against the limits of this node: ${faults.map(({ field, code }) => `${field} ${code}`).join(', ')}`,
@@ -211,9 +229,9 @@ function reportOf({ spool }: JobHandlersOptions, job: Job): JobReport {
   };
 }
 
-async function cancelled({ cancel }: JobHandlersOptions, id: string): Promise<void> {
+async function cancelled({ cancel }: JobHandlersOptions, id: string, told: boolean): Promise<void> {
   try {
-    await cancel(id);
+    await cancel(id, { told });
   } catch (error) {
     if (codeOf(error) !== 'job.wrong-state') throw error; // ended meanwhile: it stays as it is
   }

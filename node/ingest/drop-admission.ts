@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { SourceName } from '../../protocol/job.ts';
 import { type LegacyDocument, legacyDocumentSchema } from '../../protocol/legacy.ts';
-import type { Whitelist } from '../access/whitelist.ts';
+import type { Permission } from '../access/permission.ts';
 import type { Audit } from '../audit.ts';
 import { idOf, noticeJob, refusalJob } from '../commands/answer-jobs.ts';
-import type { Command } from '../commands/command.ts';
+import type { Command, Fault } from '../commands/command.ts';
 import { LEGACY_COMMAND, type LegacyRequest, readLegacyRequest } from '../commands/legacy-request.ts';
 import type { Registry } from '../commands/registry.ts';
 import type { DropDocuments, HandedOver } from '../forward/drop-document.ts';
@@ -39,7 +39,8 @@ type Reason = keyof typeof REASON;
 
 export interface DropAdmissionOptions {
   readonly registry: Pick<Registry, 'get'>;
-  readonly whitelist: Whitelist;
+  /** Both who is named as sender and who is to be answered are judged by it. */
+  readonly permission: Permission;
   readonly acceptor: JobAcceptor;
   /** This node's own. */
   readonly ledger: Pick<Ledger, 'accepted' | 'append'>;
@@ -110,18 +111,19 @@ async function provedPart(
 async function admit(it: Case): Promise<string> {
   const { options, old, command, document, handed } = it;
   const { fields, subject, requester, sender } = old;
-  const { whitelist } = options;
-  if (requester === null || sender === null || ![requester, sender].every(whitelist.allows)) {
+  const { permission } = options;
+  if (requester === null || sender === null || ![requester, sender].every(permission.allows)) {
     const { from_email: by, parameters } = document;
     const named = [sender ?? by, requester ?? parameters.email ?? by];
-    const from = [...new Set(named)].filter((address) => !whitelist.allows(address)).join(', ');
+    const from = [...new Set(named)].filter((address) => !permission.allows(address)).join(', ');
     const details = { subject, from, reason: 'not-allowed' };
     await take(options, noticeJob('drop-set-aside', it.id, details), 'drop.refused');
     throw refused(`not on the whitelist: ${JSON.stringify(from)}`);
   }
   const request = command.parse(fields);
-  if (!request.ok) {
-    const { faults, corrected } = request;
+  const faults = request.ok ? notPermitted(it, [requester, sender], request.params) : request.faults;
+  if (!request.ok || faults.length > 0) {
+    const corrected = request.ok ? null : request.corrected;
     // Under an id of its own: the peer may yet hand the same job over by a call, and is to be told that it is refused.
     const id = handed === null ? it.id : idOf('drop-refused', it.id);
     const mail = { id, requester, subject, messageId: null, references: [] };
@@ -137,6 +139,18 @@ async function admit(it: Case): Promise<string> {
   const kind = await take(options, job, 'drop.accepted');
   const by = handed === null ? '' : `, handed over by ${handed.peerId}`;
   return `${kind} ${document.request_id} of ${requester}${by}`;
+}
+
+/** Why one of these people may not have this asked for; each fault once. */
+function notPermitted(
+  { options, command }: Case,
+  addresses: readonly string[],
+  params: Parameters<Command['route']>[0],
+): readonly Fault[] {
+  const faults = [...new Set(addresses)].flatMap((address) =>
+    options.permission.faultsOf(address, command, params),
+  );
+  return [...new Map(faults.map((fault) => [JSON.stringify(fault), fault])).values()];
 }
 
 /** The job of a document that an old node, or anybody, has dropped; a reason where it is not for this node. */

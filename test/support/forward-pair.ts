@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { createWhitelist } from '../../node/access/whitelist.ts';
 import type { Command } from '../../node/commands/command.ts';
 import { createFailure, failureJob } from '../../node/commands/failure.ts';
 import { createRamaisGrammar } from '../../node/commands/ramais-grammar.ts';
@@ -27,6 +26,8 @@ import { createMemoryPeer, type MemoryPeer } from './memory-peer.ts';
 import { createMemoryPublisher } from './memory-publisher.ts';
 import { createMemorySource } from './memory-source.ts';
 import { temporaryDirectory } from './process.ts';
+import { letsIn } from './memory-access-store.ts';
+import { createMemoryAudit } from './memory-audit.ts';
 
 type NodeId = 'audio' | 'audio2';
 
@@ -104,7 +105,7 @@ async function openNode(options: NodeOptions) {
     setAside: async () => undefined,
   });
   stack.defer(() => spool.close());
-  const audit = { record: async () => undefined };
+  const audit = createMemoryAudit();
   const forwarder = createForwarder({
     ...common,
     peerId,
@@ -151,9 +152,9 @@ async function openNode(options: NodeOptions) {
   });
   forwarder.onReady(() => worker.kick('forward'));
   holds.onReleased(() => worker.kick('recordings'));
-  const whitelist = createWhitelist(['@example.com'], []);
+  const permission = letsIn('@example.com');
   const admit = createDropAdmission({
-    ...{ registry, whitelist, acceptor: spool, ledger, audit, sources, documents, forwards: true },
+    ...{ registry, permission, acceptor: spool, ledger, audit, sources, documents, forwards: true },
   });
   const running = worker.run();
   settlements.start();
@@ -166,7 +167,7 @@ async function openNode(options: NodeOptions) {
   return {
     ...{ spool, peer, dropbox, forwarder, worker, searched, failing },
     handlers: createJobHandlers({
-      ...{ registry, whitelist, sources, spool, ledger, audit, holds },
+      ...{ registry, permission, sources, spool, ledger, audit, holds },
       cancel: worker.cancel,
       noteSettled: forwarder.noteSettled,
       settlements,
@@ -222,7 +223,8 @@ function commandsOf({
     ...{ sources, forwarder, publisher, answers, clock, timeZone, linkHours: 1 },
     archiving: { level: 0, maxBytes: 1_000_000_000, maxFiles: 1_000 },
     deliveries: createDeliveryStore({ directory: join(directory, 'deliveries'), publisher, log: silentLog }),
-    audit: { record: async () => undefined },
+    audit: createMemoryAudit(),
+    people: { find: () => null },
   });
   const work: typeof ramais.work = async (job, params, context) => {
     if (job.lane === 'recordings') {

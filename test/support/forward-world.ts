@@ -16,6 +16,7 @@ import { newJob } from './jobs.ts';
 import { createMemoryDropbox, type MemoryDropbox } from './memory-dropbox.ts';
 import { createMemoryPeer, type MemoryPeer } from './memory-peer.ts';
 import { temporaryDirectory } from './process.ts';
+import { createMemoryAudit } from './memory-audit.ts';
 
 /** Pauses between tries are over at once; longer sleeps end when the clock is moved. */
 const LONGEST_PAUSE_MS = 400;
@@ -135,11 +136,7 @@ export async function createForwardWorld({ rpc = true }: ForwardWorldOptions = {
     peer: rpc ? { id: 'audio', call, contact, close: peer.close } : null,
     dropbox,
     document: pairedDocuments(clock).audio2.print,
-    audit: {
-      record: async (event) => {
-        audit.push(event);
-      },
-    },
+    audit: createMemoryAudit(audit),
     ...{ spool, clock, log: silentLog, random: () => 0.5 },
   });
   const contextOf = createContextFactory(spool, clock, silentLog, () => undefined);

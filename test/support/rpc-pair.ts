@@ -50,6 +50,8 @@ export function rpcHandlers(change: Partial<RpcHandlers> = {}): RpcHandlers {
     'job.submit': refuse,
     'job.get': async ({ id }) => ({ report: jobReport(id) }),
     'job.cancel': refuse,
+    'job.list': refuse,
+    'access.put': refuse,
     'job.settled': refuse,
     'ledger.append': refuse,
     'leadership.get': refuse,

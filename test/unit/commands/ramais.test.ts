@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Job, StepRecord } from '../../../protocol/job.ts';
+import type { People } from '../../../node/access/people.ts';
 import type { JobContext } from '../../../node/commands/command.ts';
 import { createRamais } from '../../../node/commands/ramais.ts';
 import { createRamaisGrammar } from '../../../node/commands/ramais-grammar.ts';
@@ -17,6 +18,7 @@ import { createMemoryPublisher } from '../../support/memory-publisher.ts';
 import { createMemorySource } from '../../support/memory-source.ts';
 import { eventually, temporaryDirectory } from '../../support/process.ts';
 import { OPTIONS } from './grammar-support.ts';
+import { createMemoryAudit } from '../../support/memory-audit.ts';
 
 const { signal } = new AbortController();
 const NAME = recordingName('1121', '2000', '20260301-090000');
@@ -27,7 +29,12 @@ async function setup({
   steps = {},
   source = {},
   ...changes
-}: { forwarder?: Forwarder | null; steps?: Job['steps']; source?: Partial<RecordingSource> } = {}) {
+}: {
+  forwarder?: Forwarder | null;
+  people?: Pick<People, 'find'>;
+  steps?: Job['steps'];
+  source?: Partial<RecordingSource>;
+} = {}) {
   const temporary = await temporaryDirectory();
   const clock = fixedClock();
   const publisher = createMemoryPublisher(clock);
@@ -50,6 +57,7 @@ async function setup({
     position: () => 1,
   };
   const texts: string[] = [];
+  const audit = createMemoryAudit();
   const events = { puts: 0, mails: 0, onPut: async (): Promise<void> => undefined, mailServerIsAway: false };
   const slow = {
     ...publisher,
@@ -60,7 +68,7 @@ async function setup({
     },
   };
   const command = createRamais({
-    ...{ forwarder: null, ...changes },
+    ...{ forwarder: null, people: { find: () => null }, ...changes },
     grammar: createRamaisGrammar({ ...OPTIONS, clock }),
     sources: new Map([['audio', { ...createMemorySource({ [NAME]: wav(1000) }), ...source }]]),
     publisher: slow,
@@ -80,13 +88,13 @@ async function setup({
         });
       },
     },
-    audit: { record: async () => undefined },
+    audit,
     clock,
     timeZone: 'America/Sao_Paulo',
     linkHours: LINK_HOURS,
   });
   return {
-    ...{ clock, publisher, deliveries, events, texts, id },
+    ...{ clock, publisher, deliveries, events, texts, id, audit },
     command,
     work: () => command.work(job, command.schema.parse(request.params), context),
     confirm: (details: Job['details'], lane: Job['lane'] = 'recordings') =>
@@ -94,6 +102,24 @@ async function setup({
     [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose](),
   };
 }
+
+describe('somebody who is limited to servers', () => {
+  const limited = { address: 'pessoa@example.com', role: 'consulta', extensions: null, added: null } as const;
+  const people = { find: () => ({ ...limited, servers: ['gv1p'] }) };
+  const found = { recordings: [], unreadable: [] };
+  const source = (narrowedByServer: boolean) => ({ find: async () => ({ ...found, narrowedByServer }) });
+
+  test('gets nothing of a place where recordings do not tell servers apart', async () => {
+    await using made = await setup({ people, source: source(false) });
+    await expect(made.work()).rejects.toMatchObject({ code: 'access.not-narrowed' });
+    expect(made.events.puts).toBe(0);
+  });
+
+  test('gets what the search has narrowed to their server', async () => {
+    await using made = await setup({ people, source: source(true) });
+    expect((await made.work()).kind).toBe('nothing-found');
+  });
+});
 
 describe('the delivery of a RAMAIS', () => {
   test('counts the hours of its links from when it is complete', async () => {
@@ -136,6 +162,42 @@ describe('the delivery of a RAMAIS', () => {
     made.clock.advance({ minutes: LINK_HOURS * 45 });
     await made.work();
     expect(made.events).toMatchObject({ puts: 1, mails: 1 });
+  });
+});
+
+describe('the audit log of a RAMAIS', () => {
+  test('has each recording with its size, the ZIP, and that links were made; never the links', async () => {
+    await using made = await setup();
+    await made.work();
+    expect(made.audit.events).toEqual([
+      {
+        ...{ event: 'recordings.delivered', job: made.id, source: 'audio', part: 1, parts: 1 },
+        delivered: [{ key: NAME, size: 1000 }],
+        zips: [{ name: expect.stringMatching(/\.zip$/), size: expect.any(Number) }],
+      },
+      expect.objectContaining({ event: 'links.made', job: made.id, recordings: 1, publisher: 'web' }),
+    ]);
+    expect(JSON.stringify(made.audit.events)).not.toContain('://');
+  });
+
+  test('has them in entries of at most 200 recordings', async () => {
+    const names = Array.from({ length: 401 }, (_, n) => NAME.replace('.wav', `${n}.wav`));
+    const source = createMemorySource(Object.fromEntries(names.map((name) => [name, wav(100)])));
+    await using made = await setup({ source });
+    await made.work();
+    const delivered = made.audit.events
+      .filter(({ event }) => event === 'recordings.delivered')
+      .map((event) => event['delivered'] as readonly { key: string }[]);
+    expect(delivered.map(({ length }) => length)).toEqual([200, 200, 1]);
+    expect(new Set(delivered.flat().map(({ key }) => key)).size).toBe(401);
+  });
+
+  test('has the links once, also where the job is taken up again after its mail was begun', async () => {
+    await using made = await setup();
+    await made.work();
+    made.clock.advance({ minutes: 1 });
+    await made.work();
+    expect(made.audit.events.filter(({ event }) => event === 'links.made')).toHaveLength(1);
   });
 });
 

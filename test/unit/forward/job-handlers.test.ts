@@ -1,7 +1,8 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createWhitelist } from '../../../node/access/whitelist.ts';
+import type { ChangeablePeople } from '../../../node/access/people.ts';
+import { createPermission } from '../../../node/access/permission.ts';
 import type { AuditEvent } from '../../../node/audit.ts';
 import { createRamaisGrammar } from '../../../node/commands/ramais-grammar.ts';
 import { createRegistry } from '../../../node/commands/registry.ts';
@@ -15,7 +16,9 @@ import type { FixedClock } from '../../support/fixed-clock.ts';
 import { openTestSpool, pausingClock } from '../../support/forward-world.ts';
 import { newJob } from '../../support/jobs.ts';
 import { eventually, temporaryDirectory } from '../../support/process.ts';
+import { memoryPeople, ROLE_COMMANDS } from '../../support/memory-access-store.ts';
 import { OPTIONS, ramais, simple } from '../commands/grammar-support.ts';
+import { createMemoryAudit } from '../../support/memory-audit.ts';
 
 const CALL = { signal: new AbortController().signal, caller: 'audio2' };
 
@@ -30,6 +33,7 @@ let ledger: Map<string, string>;
 let failing: string | null;
 let cancelled: string[];
 let withdrawn: string[];
+let people: ChangeablePeople;
 
 beforeEach(async () => {
   const directory = await temporaryDirectory();
@@ -43,14 +47,19 @@ beforeEach(async () => {
   failing = null;
   cancelled = [];
   withdrawn = [];
+  people = memoryPeople(['maria@example.com']);
   const grammar = createRamaisGrammar({ ...OPTIONS, clock });
   const foretell = async () => ({ count: 3, bytes: 4_000 });
   handlers = createJobHandlers({
     registry: createRegistry([
-      { ...ramais, recheck: grammar.recheck, foretell },
+      {
+        ...ramais,
+        ...{ recheck: grammar.recheck, foretell },
+        touches: (params) => ({ extensions: grammar.schema.parse(params).extensions, servers: null }),
+      },
       simple('RECUSA', { internal: true }),
     ]),
-    whitelist: createWhitelist(['maria@example.com'], []),
+    permission: createPermission(people, ROLE_COMMANDS),
     sources: new Set(['audio'] as const),
     spool: {
       get: (id) => spool.get(id),
@@ -58,6 +67,8 @@ beforeEach(async () => {
       reopen: (id, atLeast) => spool.reopen(id, atLeast),
       stateOf: (id) => spool.stateOf(id),
       positionOf: (job) => spool.positionOf(job),
+      ids: (state) => spool.ids(state),
+      open: (lane) => spool.open(lane),
       accept: async (job) => {
         if (failing !== null) throw new AppError(failing, 'as the test wants it', { retriable: true });
         return spool.accept(job);
@@ -69,14 +80,10 @@ beforeEach(async () => {
         ledger.set(job, digest ?? '');
       },
     },
-    audit: {
-      record: async (event) => {
-        audit.push(event);
-      },
-    },
+    audit: createMemoryAudit(audit),
     holds,
-    cancel: async (id) => {
-      cancelled.push(id);
+    cancel: async (id, { told }) => {
+      cancelled.push(told ? `${id} told` : id);
     },
     settlements: {
       withdraw: async (id) => {
@@ -345,6 +352,75 @@ describe('told to cancel a job', () => {
     await spool.accept(job);
     expect((await handlers['job.cancel']({ id: job.id }, CALL)).report).toMatchObject({ state: 'pending' });
     expect({ cancelled, audit }).toEqual({ cancelled: [], audit: [] });
+  });
+
+  test('cancels one that came in here for whoever asked for it, and for nobody else', async () => {
+    const job = newJob('a');
+    await spool.accept(job);
+    const { requester } = job.request;
+    if (requester === null) throw new Error('somebody asked for it');
+    await handlers['job.cancel']({ id: job.id, requester: 'bia@example.com' }, CALL);
+    expect(cancelled).toEqual([]);
+    await handlers['job.cancel']({ id: job.id, requester, told: true }, CALL);
+    expect(cancelled).toEqual([`${job.id} told`]);
+    expect(audit).toEqual([{ event: 'job.cancelled', job: job.id, by: 'audio2', requester }]);
+  });
+});
+
+describe('asked for the jobs of somebody', () => {
+  const list = async (query: RpcParams<'job.list'>) => {
+    const { jobs, total } = await handlers['job.list'](query, CALL);
+    return { ids: jobs.map(({ id }) => id), total };
+  };
+  const [mine, theirs] = [newJob('mine'), newJob('theirs')];
+  const accept = async () => {
+    await spool.accept(mine);
+    await spool.accept({ ...theirs, request: { ...theirs.request, requester: 'bia@example.com' } });
+    await submit(submission('handed over'));
+    const answer = { ...newJob('x').request, command: 'RECUSA', params: { reason: 'faults' } };
+    await spool.accept(newJob('an answer', { lane: 'replies', source: null, request: answer }));
+  };
+
+  test('tells the open ones that came in here, the newest first', async () => {
+    await accept();
+    expect(await list({ requester: 'maria@example.com', prefix: null })).toEqual({
+      ids: [mine.id],
+      total: 1,
+    });
+    expect(await list({ requester: null, prefix: null })).toEqual({ ids: [theirs.id, mine.id], total: 2 });
+  });
+
+  test('tells ended ones by the beginning of their id alone', async () => {
+    await accept();
+    await spool.conclude(mine.id, { kind: 'done', at: clock.now().toString(), summary: '' });
+    await spool.file(mine.id);
+    expect(await list({ requester: 'maria@example.com', prefix: null })).toEqual({ ids: [], total: 0 });
+    const prefix = mine.id.slice(0, 12);
+    expect(await list({ requester: 'maria@example.com', prefix })).toEqual({ ids: [mine.id], total: 1 });
+    expect(await list({ requester: 'bia@example.com', prefix })).toEqual({ ids: [], total: 0 });
+  });
+
+  test('tells a hundred of many', async () => {
+    for (let at = 0; at < 103; at += 1) await spool.accept(newJob(`many ${at}`));
+    const { ids, total } = await list({ requester: null, prefix: null });
+    expect([ids.length, total]).toEqual([100, 103]);
+  });
+
+  test('tells nobody but the peer', async () => {
+    await expect(
+      handlers['job.list']({ requester: null, prefix: null }, { ...CALL, caller: null }),
+    ).rejects.toMatchObject({ code: 'rpc.unauthenticated' });
+  });
+});
+
+test('a job of whom this node limits to other extensions is refused', async () => {
+  await people.put(
+    { address: 'maria@example.com', role: 'consulta', extensions: ['3010'], servers: null },
+    'admin@example.com',
+  );
+  await expect(submit(submission('a'))).rejects.toMatchObject({
+    code: 'job.refused',
+    message: expect.stringContaining('extension-not-permitted') as string,
   });
 });
 
