@@ -11,7 +11,15 @@ const MAX_TOKENS = 10_000;
 const MAX_CANDIDATES = 10;
 
 const fileSchema = z.looseObject({
-  tokens: z.array(z.looseObject({ token: z.string(), enabled: z.boolean().default(true) })).max(MAX_TOKENS),
+  tokens: z
+    .array(
+      z.looseObject({
+        token: z.string(),
+        enabled: z.boolean().default(true),
+        description: z.string().catch('').default(''),
+      }),
+    )
+    .max(MAX_TOKENS),
 });
 
 /** The tokens that open the door, as TOKEN_FILE lists them. */
@@ -20,6 +28,8 @@ export interface DoorTokens {
   accepts(candidates: readonly string[]): Promise<boolean>;
   /** All that are listed, in upper case; also those that are not enabled, which may be so again. */
   listed(): Promise<ReadonlySet<string>>;
+  /** Those that are enabled, each with its description; for whoever takes them over. */
+  enabled(): Promise<readonly { readonly token: string; readonly note: string }[]>;
 }
 
 /**
@@ -62,6 +72,10 @@ export async function openDoorTokens(path: string, log: Log): Promise<DoorTokens
       await refresh();
       return list.all;
     },
+    enabled: async () => {
+      await refresh();
+      return list.enabled;
+    },
   };
 }
 
@@ -78,11 +92,14 @@ interface TokenList {
   /** Of those that open the door. */
   readonly digests: readonly Buffer[];
   readonly all: ReadonlySet<string>;
+  readonly enabled: readonly Listed[];
 }
 
 interface Listed {
   readonly token: string;
   readonly enabled: boolean;
+  /** Its description. */
+  readonly note: string;
 }
 
 async function load(path: string): Promise<TokenList> {
@@ -93,8 +110,10 @@ async function load(path: string): Promise<TokenList> {
     throw broken(path, messageOf(error), error);
   }
   const tokens = text.trimStart().startsWith('{') ? fromJson(path, text) : fromLines(path, text);
+  const enabled = tokens.filter((token) => token.enabled);
   return {
-    digests: tokens.filter(({ enabled }) => enabled).map(({ token }) => digestOf(token)),
+    enabled,
+    digests: enabled.map(({ token }) => digestOf(token)),
     all: new Set(tokens.map(({ token }) => token)),
   };
 }
@@ -114,10 +133,10 @@ function fromJson(path: string, text: string): Listed[] {
       parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.code}`).join('; '),
     );
   }
-  return parsed.data.tokens.map(({ token, enabled }, index) => {
+  return parsed.data.tokens.map(({ token, enabled, description }, index) => {
     const plain = tokenOf(token);
     if (plain === null) throw broken(path, `tokens.${index} is not 8 hexadecimal digits`);
-    return { token: plain, enabled };
+    return { token: plain, enabled, note: description };
   });
 }
 
@@ -128,7 +147,7 @@ function fromLines(path: string, text: string): Listed[] {
     if (word === '') continue;
     const token = tokenOf(word);
     if (token === null) throw broken(path, `line ${index + 1} is not 8 hexadecimal digits`);
-    tokens.push({ token, enabled: true });
+    tokens.push({ token, enabled: true, note: '' });
     if (tokens.length > MAX_TOKENS) throw broken(path, `it has more than ${MAX_TOKENS} tokens`);
   }
   return tokens;

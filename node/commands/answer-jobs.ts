@@ -9,7 +9,13 @@ export const REFUSAL_COMMAND = 'RECUSA';
 export const NOTICE_COMMAND = 'AVISO';
 
 /** Why a request is refused: its subject, its size, or the door. */
-export type RefusalReason = 'faults' | 'too-large' | 'token-missing' | 'token-wrong';
+export type RefusalReason =
+  | 'faults'
+  | 'too-large'
+  | 'token-missing'
+  | 'token-wrong'
+  | 'not-allowed'
+  | 'locked-out';
 
 export interface Refusal {
   readonly id: string;

@@ -2,12 +2,13 @@ import * as z from 'zod';
 import { REFUSAL_COMMAND } from './answer-jobs.ts';
 import type { Answers } from '../mail/answers.ts';
 import { accessRefusalMail, refusalMail } from '../replies/refusal.ts';
+import type { AccessRefusalReason } from '../replies/views.ts';
 import type { Command } from './command.ts';
 import { faultSchema } from './fault.ts';
 
 const MAX_FAULTS = 100;
 const paramsSchema = z.strictObject({
-  reason: z.enum(['faults', 'too-large', 'token-missing', 'token-wrong']),
+  reason: z.enum(['faults', 'too-large', 'token-missing', 'token-wrong', 'not-allowed', 'locked-out']),
 });
 const detailsSchema = z.object({
   faults: z.array(faultSchema).max(MAX_FAULTS),
@@ -15,6 +16,14 @@ const detailsSchema = z.object({
   limitBytes: z.int().positive().nullable(),
 });
 type RefusalParams = z.infer<typeof paramsSchema>;
+
+/** The reasons for which nobody looked at the request, as the mail calls them. */
+const AT_THE_DOOR: Readonly<Partial<Record<RefusalParams['reason'], AccessRefusalReason>>> = {
+  'token-missing': 'token-missing',
+  'token-wrong': 'token-invalid',
+  'not-allowed': 'sender-unknown',
+  'locked-out': 'locked-out',
+};
 
 export interface RefusalServices {
   readonly answers: Answers;
@@ -37,9 +46,9 @@ export function createRefusal(services: RefusalServices): Command<RefusalParams>
     work: async (job, { reason }, context) => {
       const { subject } = job.request;
       const { faults, corrected, limitBytes } = detailsSchema.parse(job.details);
-      if (reason === 'token-missing' || reason === 'token-wrong') {
-        const why = reason === 'token-wrong' ? 'token-invalid' : reason;
-        const mail = accessRefusalMail({ subject, reason: why, adminEmail });
+      const atTheDoor = AT_THE_DOOR[reason];
+      if (atTheDoor !== undefined) {
+        const mail = accessRefusalMail({ subject, reason: atTheDoor, adminEmail });
         await answers.send(job, context, 'refusal', mail);
         return { kind: 'done', summary: `refused: ${reason}` };
       }

@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
-import { MAX_SUBJECT_LENGTH } from '../../protocol/job.ts';
-import type { Access, AccessDecision } from '../access/access.ts';
-import { idOf, type Refusal, refusalJob } from '../commands/answer-jobs.ts';
+import type { Access } from '../access/access.ts';
+import type { People } from '../access/people.ts';
+import type { Permission } from '../access/permission.ts';
+import type { Quarantine } from '../access/quarantine.ts';
+import type { SenderProof } from '../access/sender-proof.ts';
+import { idOf, refusalJob } from '../commands/answer-jobs.ts';
+import type { Fault } from '../commands/command.ts';
 import { type IncomingMail, readMessage } from '../mail/message.ts';
 import type { Clock } from '../platform/clock.ts';
 import { codeOf, messageOf } from '../platform/errors.ts';
@@ -12,9 +16,18 @@ import type { Acceptance, Arrival, Grammar, Verdict } from './arrival.ts';
 import { createDesk, type Desk, type DeskOptions } from './desk.ts';
 import type { DoubtStore } from './doubt-store.ts';
 import { doubtNotice } from './doubts.ts';
+import { type Admitted, createEntrance } from './entrance.ts';
+import { refusalOf } from './refused.ts';
+import { createStrangerQuota } from './stranger-quota.ts';
 
 export interface AcceptanceOptions extends DeskOptions {
+  readonly people: Pick<People, 'find' | 'allows'>;
+  /** Who may ask for what. */
+  readonly permission: Permission;
+  readonly proof: SenderProof;
   readonly access: Access;
+  /** Where mails go whose sender is not proved. */
+  readonly quarantine: Pick<Quarantine, 'add' | 'list'>;
   readonly grammar: Grammar;
   readonly setAside: SetAside;
   /** Where the mails in doubt are kept for a person to decide on. */
@@ -25,16 +38,16 @@ export interface AcceptanceOptions extends DeskOptions {
 }
 
 /** A mail under decision, with what is needed to decide. */
-interface Case {
+interface Case extends Admitted {
   readonly options: AcceptanceOptions;
   readonly desk: Desk;
   readonly arrival: Arrival;
   readonly mail: IncomingMail;
-  readonly door: AccessDecision;
 }
 
 export function createAcceptance(options: AcceptanceOptions): Acceptance {
   const desk = createDesk(options);
+  const entrance = createEntrance({ ...options, desk, strangers: createStrangerQuota(options.clock) });
   const giveUp = (arrival: Arrival, error: unknown): Promise<Verdict> =>
     setAside(options, desk, arrival, error);
 
@@ -56,31 +69,18 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
           ? desk.conclude(arrival, mail.identity, 'duplicate', sentence)
           : { outcome: 'duplicate', sentence };
       }
-      const from = mail.from?.address ?? null;
       if (mail.automatic !== null) {
-        const facts = { from: from ?? mail.fromText, reason: mail.automatic, loopOf: mail.loopOf };
+        const from = mail.from?.address ?? mail.fromText;
+        const facts = { from, reason: mail.automatic, loopOf: mail.loopOf };
         const sentence = `automatic mail (${mail.automatic}) is not answered`;
         return desk.conclude(arrival, mail.identity, 'ignored', sentence, facts);
       }
-      const door = await options.access.decide(from, mail.subject);
-      const it: Case = { options, desk, arrival, mail, door };
-      if (!door.allowed) return refuseAtDoor(it);
-      return arrival.meeting === 'again-seen' ? doubt(it) : takeRequest(it);
+      const admitted = await entrance.judge(arrival, mail);
+      if ('outcome' in admitted) return admitted;
+      const it: Case = { options, desk, arrival, mail, ...admitted };
+      return arrival.meeting === 'again-seen' ? doubt(it) : enter(it, makeJob(it));
     },
   };
-}
-
-async function refuseAtDoor({ options, desk, arrival, mail, door }: Case): Promise<Verdict> {
-  const from = mail.from?.address ?? null;
-  const facts = { from: from ?? mail.fromText, subject: door.subject, reason: door.reason };
-  if (from === null || door.reason === 'not-allowed' || door.reason === null) {
-    return desk.conclude(arrival, mail.identity, 'not-allowed', 'the sender is not on the whitelist', facts);
-  }
-  // Anyone can write this address into a From line: at most one polite answer a day.
-  const id = idOf('bad-token', from, options.clock.now().toString().slice(0, 10));
-  const answered = await desk.answerOnce(refusalJob({ ...refusalOf(mail, door), id, reason: door.reason }));
-  const sentence = `${door.reason} from ${from}, ${answered ? 'answered' : 'answered before today'}`;
-  return desk.conclude(arrival, mail.identity, 'bad-token', sentence, { ...facts, answered });
 }
 
 /** What is made of a mail, and how that is called. */
@@ -94,37 +94,41 @@ interface Made {
 async function doubt(it: Case): Promise<Verdict> {
   const { options, desk, arrival, mail, door } = it;
   const details = { subject: door.subject, from: mail.fromText, receivedAt: arrival.receivedAt.toString() };
-  await options.doubts.add({ ...details, job: makeJob(it).job });
+  const made = makeJob(it);
+  if (made.outcome === 'accepted') await options.access.use(door, mail.identity);
+  await options.doubts.add({ ...details, job: made.job });
   await desk.answerOnce(doubtNotice(mail.identity, details, options.doubts.count(), options.clock.now()));
   const sentence = 'in doubt whether the mail was dealt with; the admin is told';
   return desk.conclude(arrival, mail.identity, 'in-doubt', sentence, details);
 }
 
-/** From a person on the list, through the door. */
-function takeRequest(it: Case): Promise<Verdict> {
-  return enter(it, makeJob(it));
-}
-
 function makeJob({ options, mail, door, arrival }: Case): Made {
-  const refusal = refusalOf(mail, door);
+  const refusal = refusalOf(mail, door.subject);
   if (arrival.truncated) {
     const limitBytes = options.maxBytes;
     const job = refusalJob({ ...refusal, reason: 'too-large', limitBytes });
     return { job, outcome: 'too-large', facts: { limitBytes } };
   }
-  const parsed = options.grammar.parse(door.subject);
-  if (!parsed.ok) {
-    const { faults, corrected } = parsed;
+  const refused = (faults: readonly Fault[], corrected: string | null): Made => {
     const codes = faults.map(({ field, code }) => `${field}:${code}`);
     const job = refusalJob({ ...refusal, reason: 'faults', faults, corrected });
     return { job, outcome: 'refused', facts: { faults: codes } };
+  };
+  const parsed = options.grammar.parse(door.subject);
+  if (!parsed.ok) {
+    // Who may not use a command learns nothing from its faults.
+    const named = parsed.command === null ? [] : denials(options, refusal.requester, parsed.command);
+    return named.length > 0 ? refused(named, null) : refused(parsed.faults, parsed.corrected);
   }
-  const command = parsed.command.keyword;
+  const { command, params } = parsed;
+  const denied = options.permission.faultsOf(refusal.requester, command, params);
+  // Another subject would not help: what may be asked for is said by each fault.
+  if (denied.length > 0) return refused(denied, null);
   const job: NewJob = {
     id: mail.identity,
     request: {
-      command,
-      params: { ...parsed.params } as NewJob['request']['params'],
+      command: command.keyword,
+      params: { ...params } as NewJob['request']['params'],
       requester: refusal.requester,
       subject: refusal.subject,
       messageId: refusal.messageId,
@@ -134,21 +138,28 @@ function makeJob({ options, mail, door, arrival }: Case): Made {
     lane: parsed.lane,
     source: parsed.source,
   };
-  return { job, outcome: 'accepted', facts: { command, source: parsed.source } };
+  return { job, outcome: 'accepted', facts: { command: command.keyword, source: parsed.source } };
+}
+
+/** Why a person may not use a command, whatever they ask of it. */
+function denials({ permission }: AcceptanceOptions, requester: string, keyword: string): readonly Fault[] {
+  return permission.faultsOf(requester, { keyword }, {});
 }
 
 /** Puts the job of a mail into the spool. */
 async function enter(it: Case, { job, outcome, facts }: Made): Promise<Verdict> {
-  const { options, desk, arrival, mail } = it;
+  const { options, desk, arrival, mail, door } = it;
   const { subject } = job.request;
   const from = mail.from?.address ?? null;
   const known = options.known.mail(job.id);
-  const about = { from, subject, ...facts };
+  const about = { from, subject, ...it.facts, ...facts };
   const again = `the mail of ${from} came again`;
   const ofPeer = options.known.madeByPeer(job.id);
   // Its digest stays out of the own ledger: the job is not here, and a call that hands it over must not find it done.
   if (ofPeer === digestOf(job.request)) return desk.conclude(arrival, job.id, 'duplicate', again, about);
   if (ofPeer !== null) return conflict(it, job, about);
+  // Before the job is there: a token that is good once is never good for two, and still for this one after a crash.
+  if (outcome === 'accepted') await options.access.use(door, job.id);
   try {
     const { job: kept } = await options.acceptor.accept(job);
     const digest = kept?.digest ?? known?.digest ?? null;
@@ -189,15 +200,4 @@ async function setAside(
   const receivedAt = arrival.receivedAt.toString();
   await desk.tellAdmin('mail-set-aside', id, { file, reason: codeOf(error), receivedAt });
   return desk.conclude(arrival, id, 'set-aside', `the mail was set aside: ${reason}`, { file, reason });
-}
-
-/** What a refusal of this mail has in common with any other. */
-function refusalOf(mail: IncomingMail, door: AccessDecision): Omit<Refusal, 'reason'> {
-  return {
-    id: mail.identity,
-    requester: mail.from?.address ?? '',
-    subject: door.subject.slice(0, MAX_SUBJECT_LENGTH).toWellFormed(),
-    messageId: mail.messageId,
-    references: mail.references,
-  };
 }

@@ -1,5 +1,5 @@
 import type { Lane, SourceName } from '../../protocol/job.ts';
-import type { Fault } from '../commands/command.ts';
+import type { Command, Fault } from '../commands/command.ts';
 import type { Json } from '../queue/steps.ts';
 import type { LedgerOutcome } from './ledger-lines.ts';
 
@@ -9,12 +9,18 @@ export interface Grammar {
   parse(subject: string):
     | {
         readonly ok: true;
-        readonly command: { readonly keyword: string };
+        readonly command: Pick<Command, 'keyword' | 'touches'>;
         readonly params: Readonly<Record<string, Json>>;
         readonly lane: Lane;
         readonly source: SourceName | null;
       }
-    | { readonly ok: false; readonly faults: readonly Fault[]; readonly corrected: string };
+    | {
+        readonly ok: false;
+        /** The keyword it was taken for; null where it asks for nothing that is known. */
+        readonly command: string | null;
+        readonly faults: readonly Fault[];
+        readonly corrected: string;
+      };
 }
 
 /** A mail that lies in the inbox. */
@@ -30,6 +36,8 @@ export interface Arrival {
    * ledger knows is passed over, and what a person has opened meanwhile may have been dealt with elsewhere.
    */
   readonly meeting: 'new' | 'again-unseen' | 'again-seen';
+  /** Out of quarantine by an operator, who answers for its sender; it is not at its place in the mailbox any more. */
+  readonly released?: boolean;
 }
 
 export interface Verdict {
@@ -43,7 +51,7 @@ export interface Acceptance {
   /**
    * Resolves when the job, the audit entry and the ledger entry are on disk; until then the mail counts as not
    * taken, and deciding again changes nothing but what is missing.
-   * @throws AppError `spool.unwritable`, `ledger.unwritable` and the like (retriable)
+   * @throws AppError `spool.unwritable`, `ledger.unwritable`, `access.dns` and the like (retriable)
    */
   decide(arrival: Arrival): Promise<Verdict>;
   /** Puts a mail aside that cannot be dealt with, and tells the admin. */

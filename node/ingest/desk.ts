@@ -9,9 +9,13 @@ import type { Known } from './known.ts';
 import type { LedgerOutcome } from './ledger-lines.ts';
 import { type Ledger, NOWHERE } from './ledger.ts';
 
-/** What is told of a verdict beside it: `digest` goes into the ledger, the rest into the audit log. */
+/**
+ * What is told of a verdict beside it: `digest` goes into the ledger, the rest into the audit log, under `event` where
+ * that is another than the outcome.
+ */
 export interface Facts {
   readonly digest?: string | null;
+  readonly event?: string;
   readonly [detail: string]: unknown;
 }
 
@@ -59,9 +63,10 @@ export function createDesk({ acceptor, ledger, known, audit, log }: DeskOptions)
     tellAdmin: (kind, about, details) => answerOnce(noticeJob(kind, about, details)),
     conclude: async (arrival, job, outcome, sentence, { digest = null, ...details } = {}) => {
       const { uidValidity, uid } = arrival;
-      const receivedAt = arrival.receivedAt.toString();
+      const place = { uidValidity, uid, receivedAt: arrival.receivedAt.toString() };
       await audit.record({ event: `mail.${outcome}`, job, uid, ...details });
-      await ledger.append({ job, digest, uidValidity, uid, receivedAt, outcome });
+      // A released mail has been dealt with at its place before.
+      await ledger.append({ job, digest, ...(arrival.released === true ? NOWHERE : place), outcome });
       log.info(sentence, { job: job.slice(0, 8), uid, outcome });
       return { outcome, sentence };
     },

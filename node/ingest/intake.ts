@@ -14,14 +14,16 @@ const BATCH_BYTES = 16 * 1024 * 1024;
 /** Tries for a mail that was read and cannot be dealt with, before it is put aside and the others go on. */
 const MAX_TRIES = 3;
 const RETRY_MS = 250;
-/** Waits for a disk that takes nothing: doubling between these. */
+/** Waits for a disk that takes nothing, or a DNS that says nothing: doubling between these. */
 const DISK_BASE_MS = 1_000;
 const DISK_CAP_MS = 60_000;
 /** The state of the disk and no fault of a mail's: it passes when somebody makes room. */
 const DISK_CODES = new Set([
-  ...['spool.unwritable', 'ledger.unwritable', 'audit.unwritable'],
+  ...['spool.unwritable', 'ledger.unwritable', 'audit.unwritable', 'access.unwritable'],
   ...['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EMFILE', 'ENFILE', 'EACCES', 'EPERM', 'ENOENT'],
 ]);
+/** What passes by itself is waited for as well; how long, its own room knows (node/access/open-sender-proof.ts). */
+const DNS_AWAY = 'access.dns';
 
 type Meeting = Arrival['meeting'];
 
@@ -97,7 +99,7 @@ export function createIntake(options: IntakeOptions): Intake {
   return { drain, take };
 }
 
-/** Decides, as often as it takes: a full disk is waited for, a mail that cannot be dealt with is put aside. */
+/** Decides, as often as it takes: a full disk and the DNS are waited for, a mail that cannot be dealt with is put aside. */
 async function dealWith(
   { acceptance, clock, log, onError }: IntakeOptions,
   arrival: Arrival,
@@ -114,10 +116,12 @@ async function dealWith(
     } catch (error) {
       onError(error);
       const facts = { uid: arrival.uid, code: codeOf(error), reason: messageOf(error) };
-      if (DISK_CODES.has(codeOf(error))) {
+      const isDisk = DISK_CODES.has(facts.code);
+      if (isDisk || facts.code === DNS_AWAY) {
         const waitMs = Math.min(DISK_CAP_MS, DISK_BASE_MS * 2 ** Math.min(waits, 10));
         waits += 1;
-        log.error(`a mail cannot be kept and stays unread; again in ${waitMs / 1000} s`, facts);
+        const what = isDisk ? 'cannot be kept and stays unread' : 'waits for the DNS of its sender';
+        log.error(`a mail ${what}; again in ${waitMs / 1000} s`, facts);
         await clock.sleep(waitMs, signal);
         continue;
       }

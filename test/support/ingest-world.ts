@@ -1,11 +1,19 @@
 import { join } from 'node:path';
 import { createAccess } from '../../node/access/access.ts';
-import { createWhitelist } from '../../node/access/whitelist.ts';
+import { type Lockout, openLockout } from '../../node/access/lockout.ts';
+import { createSenderProof } from '../../node/access/open-sender-proof.ts';
+import { createPermission } from '../../node/access/permission.ts';
+import { openQuarantine } from '../../node/access/quarantine.ts';
+import type { SenderProof } from '../../node/access/sender-proof.ts';
+import { createTokenStore, type TokenStore } from '../../node/access/token-store.ts';
+import type { AccessStore } from '../../node/access/access-store.ts';
+import type { ChangeablePeople } from '../../node/access/people.ts';
 import type { AuditEvent } from '../../node/audit.ts';
 import { createAcceptance } from '../../node/ingest/acceptance.ts';
 import type { Grammar } from '../../node/ingest/arrival.ts';
 import { type DoubtStore, openDoubtStore } from '../../node/ingest/doubt-store.ts';
 import { createDoubts, type Doubts } from '../../node/ingest/doubts.ts';
+import { createQuarantineDesk, type QuarantineDesk } from '../../node/ingest/quarantined.ts';
 import { createIngest, type Ingest, type IngestOptions } from '../../node/ingest/ingest.ts';
 import { createKnown, type Known } from '../../node/ingest/known.ts';
 import { type Ledger, openLedger } from '../../node/ingest/ledger.ts';
@@ -15,7 +23,9 @@ import type { Clock } from '../../node/platform/clock.ts';
 import { systemClock } from '../../node/platform/clock.ts';
 import { createLog } from '../../node/platform/log.ts';
 import { createMemoryAcceptor, type MemoryAcceptor } from './memory-acceptor.ts';
+import { createMemoryAccessStore, memoryPeople, ROLE_COMMANDS } from './memory-access-store.ts';
 import { temporaryDirectory } from './process.ts';
+import { createMemoryAudit } from './memory-audit.ts';
 
 export const ANA = 'ana@example.test';
 export const TOKEN = 'A1B2C3D4';
@@ -34,6 +44,7 @@ export const grammar: Grammar = {
         }
       : {
           ok: false,
+          command: null,
           faults: [{ field: 'SUBJECT', code: 'no-command', values: { known: 'RAMAIS' } }],
           corrected: 'RAMAIS=1121',
         },
@@ -49,6 +60,10 @@ export interface World extends AsyncDisposable {
   readonly doubts: Doubts;
   readonly acceptor: MemoryAcceptor;
   readonly audit: readonly AuditEvent[];
+  readonly quarantine: QuarantineDesk;
+  readonly lockout: Lockout;
+  readonly tokens: TokenStore;
+  readonly people: ChangeablePeople;
   readonly setAside: Map<string, { readonly content: Buffer; readonly reason: string }>;
   readonly lines: readonly string[];
   /** The commands of the jobs accepted, in order. */
@@ -67,6 +82,9 @@ export interface WorldOptions {
   readonly acceptor?: MemoryAcceptor;
   readonly grammar?: Grammar;
   readonly requireToken?: boolean;
+  /** In place of taking every From line on trust. */
+  readonly proof?: SenderProof;
+  readonly accessStore?: AccessStore;
   readonly change?: Partial<IngestOptions>;
 }
 
@@ -81,19 +99,31 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const replica = await openReplica({ path: join(directory, 'ledger-peer.jsonl'), clock, log });
   const known = createKnown(ledger, replica);
   const events: AuditEvent[] = [];
-  const audit = { record: async (event: AuditEvent) => void events.push(event) };
+  const audit = createMemoryAudit(events);
   const doubtStore = await openDoubtStore({ directory: join(directory, 'doubts'), clock, audit, log });
   const doubts = createDoubts({ store: doubtStore, acceptor, ledger, known, audit });
   const setAside = new Map<string, { content: Buffer; reason: string }>();
+  const { accessStore = createMemoryAccessStore() } = options;
+  const people = memoryPeople([ANA, '@staff.example.test'], 'admin@example.test', accessStore);
+  const tokens = createTokenStore(accessStore, clock);
+  const lockout = await openLockout({ path: join(directory, 'lockout.json'), clock, log });
+  const quarantine = await openQuarantine({ directory: join(directory, 'quarantine'), clock, audit, log });
+  const access = createAccess({
+    people,
+    tokens: {
+      accepts: async (candidates) => candidates.includes(TOKEN),
+      listed: async () => new Set([TOKEN]),
+    },
+    stored: tokens,
+    lockout,
+    requireToken: options.requireToken ?? false,
+  });
   const acceptance = createAcceptance({
-    access: createAccess({
-      whitelist: createWhitelist([ANA, '@staff.example.test'], ['admin@example.test']),
-      tokens: {
-        accepts: async (candidates) => candidates.includes(TOKEN),
-        listed: async () => new Set([TOKEN]),
-      },
-      requireToken: options.requireToken ?? false,
-    }),
+    people,
+    permission: createPermission(people, ROLE_COMMANDS),
+    proof: options.proof ?? createSenderProof({ kind: 'off' }, { clock }),
+    access,
+    quarantine,
     grammar: options.grammar ?? grammar,
     acceptor,
     ledger,
@@ -136,6 +166,10 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     doubts,
     acceptor,
     audit: events,
+    quarantine: createQuarantineDesk({ quarantine, acceptance, access, audit }),
+    lockout,
+    tokens,
+    people,
     setAside,
     lines,
     commands: () => acceptor.jobs.map((job) => job.request.command),
@@ -147,7 +181,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       await stop();
       await ledger.close();
       await replica.close();
-      return createWorld({ ...options, clock, directory, acceptor });
+      return createWorld({ ...options, clock, directory, acceptor, accessStore });
     },
     [Symbol.asyncDispose]: async () => {
       await stop();

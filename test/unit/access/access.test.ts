@@ -1,41 +1,15 @@
 import { utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { createAccess } from '../../../node/access/access.ts';
+import { type AccessDecision, type AccessOptions, createAccess } from '../../../node/access/access.ts';
 import { openDoorTokens } from '../../../node/access/door-token.ts';
-import { createWhitelist } from '../../../node/access/whitelist.ts';
+import { openLockout } from '../../../node/access/lockout.ts';
+import { createTokenStore } from '../../../node/access/token-store.ts';
 import { codeOf } from '../../../node/platform/errors.ts';
 import { createLog, silentLog } from '../../../node/platform/log.ts';
+import { fixedClock } from '../../support/fixed-clock.ts';
+import { createMemoryAccessStore, memoryPeople } from '../../support/memory-access-store.ts';
 import { temporaryDirectory } from '../../support/process.ts';
-
-describe('the whitelist', () => {
-  const whitelist = createWhitelist(['Ana@Example.com', ' @voz.example.test ', ''].filter(Boolean), [
-    'admin@example.com',
-  ]);
-
-  test.each(['ana@example.com', 'ANA@EXAMPLE.COM', 'anyone@voz.example.test', 'admin@example.com'])(
-    'allows %s',
-    (address) => {
-      expect(whitelist.allows(address)).toBe(true);
-    },
-  );
-
-  test.each([
-    'bia@example.com',
-    'ana@example.com.evil.example',
-    'x@sub.voz.example.test',
-    'ana@example.com@voz.example.test.evil.example',
-    '@voz.example.test',
-    'voz.example.test',
-    '',
-  ])('does not allow "%s"', (address) => {
-    expect(whitelist.allows(address)).toBe(false);
-  });
-
-  test.each(['ana', 'example.com', '@', 'a b@example.com'])('refuses the entry "%s"', (entry) => {
-    expect(() => createWhitelist([entry], [])).toThrow(expect.objectContaining({ code: 'access.whitelist' }));
-  });
-});
 
 describe('the token file', () => {
   async function tokens(content: string) {
@@ -129,17 +103,28 @@ describe('the token file', () => {
 });
 
 describe('the door', () => {
-  const whitelist = createWhitelist(['ana@example.com'], []);
+  const JOB = 'a'.repeat(64);
+  const people = memoryPeople(['ana@example.com']);
   const tokens = {
     accepts: async (candidates: readonly string[]) => candidates.includes('A1B2C3D4'),
     listed: async () => new Set(['A1B2C3D4']),
   };
-  const strict = createAccess({ whitelist, tokens, requireToken: true });
+
+  async function door(change: Partial<AccessOptions> = {}) {
+    const directory = await temporaryDirectory();
+    const clock = fixedClock();
+    const stored = createTokenStore(createMemoryAccessStore(), clock);
+    const lockout = await openLockout({ path: join(directory.path, 'lockout.json'), clock, log: silentLog });
+    const access = createAccess({ people, tokens, stored, lockout, requireToken: true, ...change });
+    return { access, stored, lockout, clock, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() };
+  }
+  const open = { allowed: true, reason: null, token: null, lock: null };
 
   test('opens to who is on the list and has a token, and hands on the subject without it', async () => {
-    expect(await strict.decide('ana@example.com', '[A1B2C3D4] RAMAIS=1121')).toEqual({
-      allowed: true,
-      reason: null,
+    await using it = await door();
+    expect(await it.access.decide('ana@example.com', '[A1B2C3D4] RAMAIS=1121', JOB)).toEqual({
+      ...open,
+      token: 'file',
       subject: 'RAMAIS=1121',
     });
   });
@@ -150,31 +135,74 @@ describe('the door', () => {
     ['eve@example.com', '[A1B2C3D4] RAMAIS=1121', 'not-allowed'],
     [null, '[A1B2C3D4] RAMAIS=1121', 'not-allowed'],
   ])('stays shut to %s with %s', async (from, subject, reason) => {
-    expect(await strict.decide(from, subject)).toEqual({ allowed: false, reason, subject: 'RAMAIS=1121' });
+    await using it = await door();
+    const decision = await it.access.decide(from, subject, JOB);
+    expect(decision).toEqual({ allowed: false, reason, subject: 'RAMAIS=1121', token: null, lock: null });
   });
 
   test('shows nobody a token that was written without its brackets', async () => {
-    expect(await strict.decide('ana@example.com', 'A1B2C3D4 RAMAIS=1121')).toEqual({
+    await using it = await door();
+    expect(await it.access.decide('ana@example.com', 'A1B2C3D4 RAMAIS=1121', JOB)).toMatchObject({
       allowed: false,
       reason: 'token-missing',
       subject: '******** RAMAIS=1121',
     });
-    expect(await strict.conceal('Subject: [00000000] A1B2C3D4')).toBe('Subject: [********] ********');
+    expect(await it.access.conceal('Subject: [00000000] A1B2C3D4')).toBe('Subject: [********] ********');
   });
 
   test('asks for no token where none is required, and cuts it all the same', async () => {
-    const open = createAccess({ whitelist, tokens: null, requireToken: false });
-    expect(await open.decide('ana@example.com', '[00000000] RAMAIS=1121')).toMatchObject({
-      allowed: true,
+    await using it = await door({ tokens: null, requireToken: false });
+    expect(await it.access.decide('ana@example.com', '[00000000] RAMAIS=1121', JOB)).toEqual({
+      ...open,
       subject: 'RAMAIS=1121',
     });
   });
 
-  test('stays shut where tokens are required and there is no file of them', async () => {
-    const shut = createAccess({ whitelist, tokens: null, requireToken: true });
-    expect(await shut.decide('ana@example.com', '[A1B2C3D4] x')).toMatchObject({
+  test('stays shut where tokens are required and there are none', async () => {
+    await using it = await door({ tokens: null });
+    expect(await it.access.decide('ana@example.com', '[A1B2C3D4] x', JOB)).toMatchObject({
       allowed: false,
       reason: 'token-wrong',
     });
+  });
+
+  test('opens to a stored token of the sender, once where it is good once, and again to the same job', async () => {
+    await using it = await door();
+    const { id, token } = await it.stored.add(
+      { for: 'ana@example.com', expiresAt: null, singleUse: true, note: '' },
+      'node-ctl',
+    );
+    const decision = await it.access.decide('Ana@Example.com', `[${token.toLowerCase()}] RAMAIS=1`, JOB);
+    expect(decision).toEqual({ ...open, subject: 'RAMAIS=1', token: `token:${id}` });
+    await it.access.use(decision, JOB);
+    expect(await it.access.decide('ana@example.com', `[${token}] RAMAIS=1`, JOB)).toMatchObject({
+      token: `token:${id}`,
+    });
+    const other = await it.access.decide('ana@example.com', `[${token}] RAMAIS=1`, 'b'.repeat(64));
+    expect(other).toMatchObject({ allowed: false, reason: 'token-wrong' });
+  });
+
+  test('is locked to a sender after five wrong tokens, also with a good one, until it is cleared', async () => {
+    await using it = await door();
+    for (let n = 1; n <= 5; n += 1) {
+      const { lock } = await it.access.decide('ana@example.com', `[0000000${n}] x`, String(n));
+      expect(lock?.who ?? null).toBe(n < 5 ? null : 'ana@example.com');
+    }
+    const good = (): Promise<AccessDecision> => it.access.decide('ana@example.com', '[A1B2C3D4] x', JOB);
+    expect(await good()).toMatchObject({ allowed: false, reason: 'locked-out' });
+    expect(await it.access.decide('admin@example.com', '[A1B2C3D4] x', JOB)).toMatchObject({ allowed: true });
+    expect(await it.lockout.clear('ANA@example.com')).toBe(true);
+    expect(await good()).toMatchObject({ allowed: true });
+  });
+
+  test('counts every token of a subject, and a subject that is decided on again once', async () => {
+    await using it = await door();
+    for (const job of ['1', '1', '1', '1', '1', '1'])
+      await it.access.decide('ana@example.com', '[00000000] x', job);
+    expect(it.lockout.list()).toEqual([]);
+    await it.access.decide('ana@example.com', '[00000001][00000002][00000003][00000004] x', '2');
+    expect(it.lockout.list()).toEqual([]);
+    await it.access.decide('ana@example.com', '[00000005] x', '3');
+    expect(it.lockout.list()).toMatchObject([{ who: 'ana@example.com' }]);
   });
 });

@@ -216,7 +216,7 @@ describe('accepting a mail', () => {
     const broken = {
       parse: (subject: string) => {
         if (subject.includes('poison')) throw new TypeError('a defect of ours');
-        return { ok: false as const, faults: [], corrected: '' };
+        return { ok: false as const, command: null, faults: [], corrected: '' };
       },
     };
     const mailbox = createMemoryMailbox(() => Temporal.Now.instant());

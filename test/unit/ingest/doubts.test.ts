@@ -17,6 +17,7 @@ import { ANA, createWorld, TOKEN } from '../../support/ingest-world.ts';
 import { mailSource } from '../../support/mails.ts';
 import { createMemoryMailbox } from '../../support/memory-mailbox.ts';
 import { eventually, temporaryDirectory } from '../../support/process.ts';
+import { createMemoryAudit } from '../../support/memory-audit.ts';
 
 const STREAM = '7b1c6f5e-2f3a-4a58-9d0b-0a6f4d9a1c11';
 const idOf = (n: number): string => n.toString(16).padStart(4, '0').repeat(16);
@@ -46,12 +47,7 @@ async function setup(maxDoubts?: number) {
     if (failing.delete(what))
       throw new AppError(`${what}.unwritable`, 'as the test wants it', { retriable: true });
   };
-  const audit = {
-    record: async (event: AuditEvent) => {
-      fail('audit');
-      events.push(event);
-    },
-  };
+  const audit = createMemoryAudit(events, () => fail('audit'));
   const ledger = await openLedger({ path: join(directory.path, 'ledger.jsonl'), clock, log });
   const replica = await openReplica({ path: join(directory.path, 'ledger-peer.jsonl'), clock, log });
   const spool = await openSpool({

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createWhitelist } from '../../../node/access/whitelist.ts';
+import { createPermission, type Permission } from '../../../node/access/permission.ts';
 import type { AuditEvent } from '../../../node/audit.ts';
 import { createRamaisGrammar } from '../../../node/commands/ramais-grammar.ts';
 import { createDropAdmission } from '../../../node/ingest/drop-admission.ts';
@@ -10,7 +10,9 @@ import { fixedClock } from '../../support/fixed-clock.ts';
 import { pairedDocuments } from '../../support/forward-world.ts';
 import { newJob } from '../../support/jobs.ts';
 import { createMemoryAcceptor, type MemoryAcceptor } from '../../support/memory-acceptor.ts';
+import { letsIn, memoryPeople, ROLE_COMMANDS } from '../../support/memory-access-store.ts';
 import { OPTIONS, ramais } from '../commands/grammar-support.ts';
+import { createMemoryAudit } from '../../support/memory-audit.ts';
 
 const document = {
   request_id: '20251111_150122_req001',
@@ -42,18 +44,27 @@ interface Setting {
   readonly serves?: SourceName;
   readonly forwards?: boolean;
   readonly hasPeer?: boolean;
+  readonly permission?: Permission;
 }
 
 /** The admission of node `audio`, which serves the disk and would forward all else. */
-function admission({ serves = 'audio', forwards = true, hasPeer = true }: Setting = {}) {
+function admission({
+  serves = 'audio',
+  forwards = true,
+  hasPeer = true,
+  permission = letsIn('user@example.com', 'maria@example.com'),
+}: Setting = {}) {
   const grammar = createRamaisGrammar({ ...OPTIONS, clock });
   const route = (params: unknown): { lane: Job['lane']; source: SourceName } => {
     const source = grammar.resolveSource(grammar.schema.parse(params));
     return { lane: source === serves ? 'recordings' : 'forward', source };
   };
+  const touches = (params: unknown) => {
+    return { extensions: grammar.schema.parse(params).extensions, servers: null };
+  };
   return createDropAdmission({
-    registry: { get: () => ({ ...ramais, parse: grammar.parse, route }) },
-    whitelist: createWhitelist(['user@example.com', 'maria@example.com'], []),
+    registry: { get: () => ({ ...ramais, parse: grammar.parse, route, touches }) },
+    permission,
     acceptor,
     ledger: {
       accepted: (id) => (ledger.has(id) ? { digest: '' } : null),
@@ -61,11 +72,7 @@ function admission({ serves = 'audio', forwards = true, hasPeer = true }: Settin
         ledger.set(job, outcome);
       },
     },
-    audit: {
-      record: async (event) => {
-        audit.push(event);
-      },
-    },
+    audit: createMemoryAudit(audit),
     sources: new Set([serves]),
     documents: hasPeer ? documents.audio : null,
     forwards,
@@ -194,4 +201,21 @@ describe('a document by which the peer hands a job over', () => {
       expect(acceptor.jobs[0]?.details['reason']).toMatch(/assinatura/);
     },
   );
+});
+
+test('a document for extensions that its sender, or whom it names, may not ask for is refused and answered', async () => {
+  const people = memoryPeople(['user@example.com', 'maria@example.com']);
+  const limits = { role: 'consulta', extensions: ['1121'], servers: null } as const;
+  await people.put({ address: 'user@example.com', ...limits }, 'admin@example.com');
+  const permission = createPermission(people, ROLE_COMMANDS);
+  for (const email of ['user@example.com', 'maria@example.com']) {
+    acceptor = createMemoryAcceptor();
+    const said = await admit({ ...document, parameters: { ...document.parameters, email } }, { permission });
+    expect(said).toMatch(/extension-not-permitted/);
+    expect(acceptor.jobs).toMatchObject([{ request: { command: 'RECUSA', requester: email } }]);
+    expect(acceptor.jobs[0]?.details['faults']).toHaveLength(1);
+  }
+  const own = { ...document.parameters, ramais: '1121' };
+  await admit({ ...document, parameters: own }, { permission });
+  expect(commands()).toContain('RAMAIS');
 });
