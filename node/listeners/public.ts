@@ -1,8 +1,10 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type Context, Hono } from 'hono';
+import type { Opening } from '../audit/link-openings.ts';
 import { contentTypeOf } from '../delivery/content-type.ts';
 import { type Disposition, verifyLink } from '../delivery/signed-link.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -21,6 +23,8 @@ export interface PublicAppOptions {
   readonly log: Log;
   /** For `/readyz`: whether the node works, and a sentence. Left out: always ready. */
   readonly ready?: () => Promise<Readiness> | Readiness;
+  /** Told before the first byte of a file goes out. */
+  readonly opened?: (opening: Opening) => Promise<void>;
 }
 
 /** On every answer: nothing here is cached, framed, sniffed, scripted, or told to other sites. */
@@ -82,13 +86,27 @@ async function serve(
   if (file === null) return show(context, 'missing');
   try {
     const status = await file.stat();
-    if (status.isFile()) return await answer(context, file, status, name, verdict.disposition);
-    await file.close();
-    return show(context, 'missing');
+    if (!status.isFile()) {
+      await file.close();
+      return show(context, 'missing');
+    }
+    if (context.req.method === 'GET') await options.opened?.({ job, name, ...clientOf(context) });
+    return await answer(context, file, status, name, verdict.disposition);
   } catch (error) {
     await file.close();
     throw error;
   }
+}
+
+/** Who asks, as far as that can be known. */
+function clientOf(context: Context): Omit<Opening, 'job' | 'name'> {
+  // Of the adapter to Node's HTTP server; a request that a test makes has none.
+  const { incoming } = (context.env ?? {}) as { incoming?: IncomingMessage };
+  return {
+    client: incoming?.socket.remoteAddress ?? 'unknown',
+    forwardedFor: context.req.header('x-forwarded-for') ?? null,
+    agent: context.req.header('user-agent') ?? null,
+  };
 }
 
 async function openFile(path: string): Promise<FileHandle | null> {

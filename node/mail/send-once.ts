@@ -18,6 +18,8 @@ export interface SendOnce {
   /** `JobContext.step`. */
   step<T extends Json>(name: string, effect: Effect<T>): Promise<T>;
   readonly mailer: Mailer;
+  /** In place of the mailer's `send`, for the mail as a whole: it may go out to some alone. */
+  readonly send?: Mailer['send'];
   /** Null where there is no mailbox of sent mails: the mail is then sent again, with the same Message-ID. */
   readonly sent: SentMail | null;
   readonly clock: Clock;
@@ -73,7 +75,7 @@ function sending(tools: SendOnce, mail: OutgoingMail): Effect<Receipt> {
       known.delete(messageId);
       let receipt: Receipt;
       try {
-        receipt = await tools.mailer.send(mail, tools.signal);
+        receipt = await (tools.send ?? tools.mailer.send)(mail, tools.signal);
       } catch (error) {
         if (codeOf(error) !== 'mail.unknown') {
           remember(known, messageId, 'unsent');

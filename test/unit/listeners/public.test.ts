@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { Opening } from '../../../node/audit/link-openings.ts';
 import { signLink } from '../../../node/delivery/signed-link.ts';
 import { listenPublic } from '../../../node/listeners/listen-public.ts';
 import { createPublicApp } from '../../../node/listeners/public.ts';
@@ -24,6 +25,7 @@ async function setup() {
   await writeFile(join(folder, 'a.wav'), AUDIO);
   await writeFile(join(folder, 'g.zip'), 'zip');
   let ready = true;
+  const openings: Opening[] = [];
   const app = createPublicApp({
     linkKey: KEY,
     root: directory.path,
@@ -31,6 +33,7 @@ async function setup() {
     clock,
     log: silentLog,
     ready: () => ({ ready, sentence: ready ? 'ready' : 'the mailbox is not connected' }),
+    opened: async (opening) => void openings.push(opening),
   });
   const link = (
     name = 'a.wav',
@@ -40,6 +43,7 @@ async function setup() {
   ): string => signLink(KEY, { node, job, name, disposition }, clock.now().add({ hours: 1 }));
   return {
     app,
+    openings,
     clock,
     folder,
     root: directory.path,
@@ -54,6 +58,24 @@ async function setup() {
 }
 
 describe('a link to a recording', () => {
+  test('is told of when it opens, with who asked; not when it does not, or only its headers are asked for', async () => {
+    await using made = await setup();
+    const headers = { 'user-agent': 'a player', 'x-forwarded-for': '203.0.113.9' };
+    await (await made.get(made.link(), headers)).arrayBuffer();
+    const whole = {
+      job: JOB,
+      name: 'a.wav',
+      client: 'unknown',
+      forwardedFor: '203.0.113.9',
+      agent: 'a player',
+    };
+    expect(made.openings).toEqual([whole]);
+    await made.get(made.link(), headers, 'HEAD');
+    await made.get(`${made.link()}x`, headers);
+    await made.get(made.link('missing.wav'), headers);
+    expect(made.openings).toHaveLength(1);
+  });
+
   test('plays: its audio type, inline, its length, and nothing kept or sniffed', async () => {
     await using made = await setup();
     const answer = await made.get(made.link());
@@ -207,6 +229,7 @@ describe('the public listener', () => {
     const whole = await fetch(url + made.link());
     expect(whole.headers.get('content-length')).toBe('1000');
     expect(Buffer.from(await whole.arrayBuffer()).equals(AUDIO)).toBe(true);
+    expect(made.openings[0]?.client).toBe('127.0.0.1');
     const head = await fetch(url + made.link(), { method: 'HEAD' });
     expect(head.headers.get('content-length')).toBe('1000');
 
