@@ -1,7 +1,7 @@
 import type { SourceName } from '../../protocol/job.ts';
 import type { Measured, RecordingFault } from '../recordings/source.ts';
 import { formatSize, plural } from './format.ts';
-import type { AccessRefusalReason, NoticeKind } from './views.ts';
+import type { AccessRefusalReason } from './views.ts';
 
 /**
  * What the mails say, in Portuguese, beside the sentences for faults and failures (`fault-sentences.ts`,
@@ -9,7 +9,13 @@ import type { AccessRefusalReason, NoticeKind } from './views.ts';
  * in one mail alone stand in that mail's file.
  */
 export const PRODUCT = 'Gravações de chamadas';
-export const AUTOMATIC = 'Resposta automática do sistema de gravações.';
+/** The same line over the mails that are about no recordings. */
+export const AREA = {
+  servers: 'Servidores de telefonia',
+  requests: 'Pedidos por e-mail',
+  system: 'Avisos do sistema',
+} as const;
+export const AUTOMATIC = 'Resposta automática a um pedido feito por e-mail.';
 export const NO_SUBJECT = '(sem assunto)';
 /** Stands for the token in a subject to copy: a real one is never shown. */
 export const TOKEN_PLACEHOLDER = '[SEU_TOKEN]';
@@ -124,90 +130,9 @@ export const ACCESS_REFUSAL: Readonly<
     said: 'Este endereço de e-mail não está na lista de quem pode fazer pedidos.',
     fix: 'Se você tem outro endereço cadastrado, envie o pedido a partir dele.',
   },
-};
-
-/** What the admin is told of: a heading, what it means, and what is to be done. */
-export const NOTICE: Readonly<Record<NoticeKind, { heading: string; meaning: string; advice: string }>> = {
-  'mail-in-doubt': {
-    heading: 'E-mail em dúvida',
-    meaning:
-      'A caixa de entrada mudou de numeração ou foi assumida sem confirmação do outro servidor, e não há como saber se um e-mail já marcado como lido foi atendido. Ele só será processado se você decidir.',
-    advice:
-      'Veja nos e-mails enviados se houve resposta. Se não houve, execute neste servidor o comando “Para atender”; se houve, o comando “Para dispensar”.',
-  },
-  'mail-set-aside': {
-    heading: 'E-mail posto de lado',
-    meaning: 'Um e-mail não pôde ser interpretado e foi guardado à parte. Quem enviou não recebeu resposta.',
-    advice: 'Veja o e-mail na caixa de entrada e responda à pessoa, se for o caso.',
-  },
-  'mail-unproved': {
-    heading: 'Remetente não comprovado',
-    meaning:
-      'Um e-mail pediu algo em nome de alguém, mas o remetente não pôde ser comprovado. Nada foi feito.',
-    advice: 'Se o pedido é legítimo, confira como o domínio do remetente assina seus e-mails.',
-  },
-  'job-conflict': {
-    heading: 'Pedido em conflito',
-    meaning:
-      'Chegou um pedido com a identificação de outro e conteúdo diferente. O primeiro vale; o segundo foi recusado.',
-    advice: 'Confira de onde vieram os dois; isto não acontece com e-mails comuns.',
-  },
-  'drop-refused': {
-    heading: 'Arquivo de pedido recusado',
-    meaning: 'Um arquivo deixado em pending/ é um pedido, mas não passou pelas regras. Nada foi feito.',
-    advice: 'Corrija o que está indicado e deixe o arquivo de novo.',
-  },
-  'drop-set-aside': {
-    heading: 'Arquivo posto de lado',
-    meaning: 'Um arquivo deixado em pending/ não é um pedido completo e foi movido para fora da fila.',
-    advice: 'Confira quem o deixou lá; a fila segue normalmente.',
-  },
   'locked-out': {
-    heading: 'Remetente bloqueado',
-    meaning: 'Houve tokens errados demais; novos pedidos ficam bloqueados por um tempo.',
-    advice: 'Se não reconhece as tentativas, troque os tokens.',
+    heading: 'Pedidos bloqueados por um tempo',
+    said: 'Chegaram tokens errados demais, por isso os seus pedidos não são aceitos por um tempo. Nada foi feito.',
+    fix: 'O bloqueio termina sozinho depois de um dia, e o administrador pode retirá-lo antes. Se não foi você quem usou os tokens errados, avise-o.',
   },
-  'disk-low': {
-    heading: 'Pouco espaço em disco',
-    meaning: 'O espaço livre está abaixo do mínimo. Pedidos novos não são aceitos; os já aceitos terminam.',
-    advice: 'Libere espaço no disco do nó.',
-  },
-  forced: {
-    heading: 'Troca de nó forçada',
-    meaning:
-      'Este nó passou a ler a caixa de entrada sem a palavra do outro (promote --force). O que o outro nó já tinha aceitado fica com ele até voltar, e um pedido que ele não conseguiu contar a este pode ser atendido duas vezes.',
-    advice: 'Quando o outro nó voltar, confira os dois com: node-ctl status e node-ctl doubt list.',
-  },
-  'forced-out': {
-    heading: 'Nó substituído à força',
-    meaning:
-      'Este nó lia a caixa de entrada e soube que o outro assumiu o lugar dele à força. Ele parou de ler na mesma hora; os pedidos que já tinha aceitado serão concluídos.',
-    advice: 'Confira se algum pedido desse intervalo foi respondido duas vezes.',
-  },
-  'peer-away': {
-    heading: 'O outro servidor não responde',
-    meaning:
-      'Há pedidos esperando há mais de 15 minutos pelo outro servidor da parelha: nem a chamada direta (RPC) nem a entrega de arquivo (SCP) funcionam.',
-    advice:
-      'Confira se o outro servidor está ligado e se a rede entre os dois funciona. Os pedidos estão guardados e seguem sozinhos quando ele voltar.',
-  },
-  other: { heading: 'Aviso', meaning: '', advice: '' },
-};
-
-/** Labels of what a notice is about, by the names under which the node keeps it. */
-export const NOTICE_DETAILS: Readonly<Record<string, string>> = {
-  subject: 'Assunto',
-  from: 'Remetente',
-  file: 'Arquivo',
-  reason: 'Motivo',
-  receivedAt: 'Recebido em',
-  job: 'Pedido',
-  doubt: 'Dúvida',
-  doubts: 'E-mails em dúvida',
-  take: 'Para atender',
-  dismiss: 'Para dispensar',
-  list: 'Para ver todos',
-  peer: 'Outro servidor',
-  waiting: 'Pedidos esperando',
-  term: 'Mandato',
 };

@@ -1,7 +1,8 @@
-import { LABEL, NOTICE } from './catalogue.ts';
+import { AREA, LABEL } from './catalogue.ts';
 import { pairs, paragraph } from './components.ts';
 import { formatInstant } from './format.ts';
 import { tidy } from './html.ts';
+import { NOTICE } from './notice-sentences.ts';
 import { page } from './page.ts';
 import { boxes, faultGroups, footerText, groupsText, type Pair } from './parts.ts';
 import { cutText, shownSubject } from './subject-line.ts';
@@ -10,7 +11,7 @@ import type { NoticeView, ReplyMail } from './views.ts';
 
 const MAX_DETAILS = 30;
 const MAX_DETAIL_LENGTH = 500;
-const FOOTER = 'Aviso automático ao administrador do sistema de gravações.';
+const FOOTER = 'Aviso automático a quem administra o sistema.';
 
 /** Tells the admin of something outside any request: what happened, what it means, what is to be done. */
 export function noticeMail(view: NoticeView): ReplyMail {
@@ -35,6 +36,7 @@ export function noticeMail(view: NoticeView): ReplyMail {
     text: text.toString(),
     html: page({
       title: heading,
+      area: AREA.system,
       preheader: lead,
       heading,
       lead,

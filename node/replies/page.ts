@@ -13,6 +13,8 @@ const STYLE = `
 .tx{color:#e4eeed!important}.mu{color:#a2b8b6!important}
 .ln,.ln td,.ln th{border-color:#2c3f3d!important}.bx{background:#1f2e2d!important;border-color:#2c3f3d!important}
 .wn{background:#352b12!important;color:#fbe3a8!important}.er{background:#3a1d1b!important;color:#ffd5d0!important}
+.ok{background:#12382c!important;color:#b4ecd0!important}.nt{background:#2d3d3b!important;color:#d3e0de!important}
+.lk{color:#6fd3cb!important}
 }
 @media (max-width:480px){.px{padding-left:16px!important;padding-right:16px!important}
 .fr{padding:0!important}.cd{border-left:0!important;border-right:0!important;border-radius:0!important}
@@ -21,6 +23,8 @@ const STYLE = `
 
 export interface Page {
   readonly title: string;
+  /** What it is about, in small letters above the heading; recordings unless told. */
+  readonly area?: string;
   /** The line an inbox shows beside the subject. */
   readonly preheader: string;
   readonly heading: string;
@@ -31,7 +35,7 @@ export interface Page {
 
 /** A whole mail: green bar with what it is, a card with what it says, small print under it. */
 export function page(content: Page): string {
-  const { title, preheader, heading, lead, body, footer } = content;
+  const { title, area = PRODUCT, preheader, heading, lead, body, footer } = content;
   return html`<!doctype html>
     <html lang="pt-BR" dir="ltr">
       <head>
@@ -76,7 +80,7 @@ export function page(content: Page): string {
                     style="background:${GREEN};color:#ffffff;padding:20px 28px"
                   >
                     <div style="font-size:13px;line-height:18px;letter-spacing:.3px;color:#ffffff">
-                      ${PRODUCT}
+                      ${area}
                     </div>
                     <h1 style="margin:2px 0 0;font-size:23px;line-height:30px;font-weight:700;color:#ffffff">
                       ${heading}

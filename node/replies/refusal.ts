@@ -1,4 +1,4 @@
-import { ACCESS_REFUSAL, AUTOMATIC, TOKEN_PLACEHOLDER } from './catalogue.ts';
+import { ACCESS_REFUSAL, AREA, AUTOMATIC, TOKEN_PLACEHOLDER } from './catalogue.ts';
 import { button, copyBox, paragraph, section } from './components.ts';
 import { html } from './html.ts';
 import { page } from './page.ts';
@@ -16,8 +16,8 @@ export function refusalMail(view: RefusalView): ReplyMail {
   const groups = faultGroups(view.faults);
   const lead =
     view.faults.length === 1
-      ? 'Não foi possível atender o seu pedido. Nada foi procurado. Veja o que corrigir:'
-      : `Não foi possível atender o seu pedido. Nada foi procurado. Veja os ${view.faults.length} pontos a corrigir:`;
+      ? 'Não foi possível atender o seu pedido. Nada foi feito. Veja o que corrigir:'
+      : `Não foi possível atender o seu pedido. Nada foi feito. Veja os ${view.faults.length} pontos a corrigir:`;
   const send = view.corrected === null ? null : subjectToSend(view.corrected, view.tokenRequired);
   const mailto = send === null || view.mailbox === null ? null : mailtoLink(view.mailbox, send);
   const hint = view.tokenRequired ? `${CONFIRM_HINT} ${TOKEN_HINT}` : CONFIRM_HINT;
@@ -36,6 +36,7 @@ export function refusalMail(view: RefusalView): ReplyMail {
     text: text.toString(),
     html: page({
       title: HEADING,
+      area: AREA.requests,
       preheader:
         `${HEADING}: ${groups.map(({ title, lines }) => `${title}: ${lines[0] ?? ''}`).join(' ')}`.slice(
           0,
@@ -73,6 +74,7 @@ export function accessRefusalMail(view: AccessRefusalView): ReplyMail {
     text: text.toString(),
     html: page({
       title: heading,
+      area: AREA.requests,
       preheader: said,
       heading,
       lead: said,

@@ -1,6 +1,7 @@
 import { tidy } from './html.ts';
 
-const WIDTH = 74;
+/** Columns of prose. */
+export const TEXT_WIDTH = 74;
 /** RFC 5322 section 2.1.1 allows 998 octets; a character has at most 4. */
 const MAX_WORD_LENGTH = 240;
 
@@ -26,9 +27,9 @@ export class TextMail {
     return this;
   }
 
-  /** One line, or as many as it takes, right under what stands before. */
-  line(text: string, indent = ''): this {
-    this.#lines.push(...wrap(tidy(text), indent, `${indent}  `));
+  /** One line, or as many as it takes, right under what stands before; those after the first begin with `rest`. */
+  line(text: string, indent = '', rest = `${indent}  `): this {
+    this.#lines.push(...wrap(tidy(text), indent, rest));
     return this;
   }
 
@@ -69,7 +70,7 @@ function wrap(text: string, first: string, rest: string): string[] {
   let line = first;
   let empty = true;
   for (const word of text.split(/\s+/).flatMap((long) => chunks(long, MAX_WORD_LENGTH))) {
-    if (!empty && line.length + 1 + word.length > WIDTH) {
+    if (!empty && line.length + 1 + word.length > TEXT_WIDTH) {
       lines.push(line);
       line = rest;
       empty = true;

@@ -3,6 +3,7 @@
  * in the dark mode of `page.ts`.
  */
 export const GREEN = '#01847f'; // ATHome green, rgb(1,132,127)
+export const LINK = '#00655f';
 export const INK = '#16302f';
 export const MUTED = '#54696a';
 export const LINE = '#d5e1e0';

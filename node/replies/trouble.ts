@@ -1,3 +1,4 @@
+import { AREA, PRODUCT } from './catalogue.ts';
 import { failureSentence } from './failure-sentences.ts';
 import { pairs, paragraph, section } from './components.ts';
 import { formatInstant, shortId } from './format.ts';
@@ -9,7 +10,7 @@ import type { DelayedView, FailedView, ReplyMail } from './views.ts';
 
 /** The job was given up: what happened in plain words, that the admin knows, and what to do. */
 export function failedMail(view: FailedView): ReplyMail {
-  const { happened, advice } = failureSentence(view.code);
+  const { happened, advice } = failureSentence(view.code, view.request !== null);
   const tried = view.attempts > 1 ? ` Tentamos ${view.attempts} vezes.` : '';
   return troubleMail(view, {
     heading: 'O pedido não pôde ser concluído',
@@ -20,12 +21,13 @@ export function failedMail(view: FailedView): ReplyMail {
       `Se falar com o administrador, informe o pedido ${shortId(view.jobId)}.`,
     ],
     rows: [...(view.request === null ? [] : requestPairs(view.request, null)), ['Motivo técnico', view.code]],
+    recordings: view.request !== null,
   });
 }
 
 /** The job waits: it goes on by itself, nobody has to do anything. */
 export function delayedMail(view: DelayedView): ReplyMail {
-  const { happened } = failureSentence(view.code);
+  const { happened } = failureSentence(view.code, view.request !== null);
   const next =
     view.nextAttemptAt === null
       ? 'Vamos tentar de novo assim que possível.'
@@ -37,6 +39,7 @@ export function delayedMail(view: DelayedView): ReplyMail {
       'Você não precisa fazer nada: o pedido está guardado, e o resultado chega nesta mesma conversa.',
     ],
     rows: view.request === null ? [] : requestPairs(view.request, view.timeZone),
+    recordings: view.request !== null,
   });
 }
 
@@ -45,11 +48,12 @@ interface Trouble {
   readonly lead: string;
   readonly paragraphs: readonly string[];
   readonly rows: readonly Pair[];
+  readonly recordings: boolean;
 }
 
 function troubleMail(
   { subject, jobId }: { readonly subject: string; readonly jobId: string },
-  { heading, lead, paragraphs, rows }: Trouble,
+  { heading, lead, paragraphs, rows, recordings }: Trouble,
 ): ReplyMail {
   const footer = jobFooter(jobId, subject);
   const text = new TextMail().title(heading, '=').paragraph(lead);
@@ -61,6 +65,7 @@ function troubleMail(
     text: text.toString(),
     html: page({
       title: heading,
+      area: recordings ? PRODUCT : AREA.requests,
       preheader: `${heading}: ${lead}`,
       heading,
       lead,

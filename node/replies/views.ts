@@ -104,7 +104,7 @@ export interface RefusalView {
 }
 
 /** Why nobody looked at the request at all. */
-export type AccessRefusalReason = 'token-missing' | 'token-invalid' | 'sender-unknown';
+export type AccessRefusalReason = 'token-missing' | 'token-invalid' | 'sender-unknown' | 'locked-out';
 
 export interface AccessRefusalView {
   readonly subject: string;
@@ -143,6 +143,8 @@ export type NoticeKind =
   | 'drop-refused'
   | 'drop-set-aside'
   | 'locked-out'
+  | 'whitelist-changed'
+  | 'server-unsettled'
   | 'disk-low'
   | 'peer-away'
   | 'forced'

@@ -1,5 +1,13 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { checkIpMail } from '../../../node/replies/checkip.ts';
+import { digestMail } from '../../../node/replies/digest.ts';
+import { helpMail } from '../../../node/replies/help.ts';
+import { jobActionMail } from '../../../node/replies/job-action.ts';
+import { macChangeMail } from '../../../node/replies/macchange.ts';
+import { queueMail } from '../../../node/replies/queue.ts';
+import { statusMail } from '../../../node/replies/status.ts';
+import { whitelistMail } from '../../../node/replies/whitelist.ts';
 import { accessRefusalMail, refusalMail } from '../../../node/replies/refusal.ts';
 import { confirmationMail } from '../../../node/replies/confirmation.ts';
 import { nothingFoundMail } from '../../../node/replies/nothing-found.ts';
@@ -8,11 +16,34 @@ import { resultMail } from '../../../node/replies/result.ts';
 import type { Measured } from '../../../node/recordings/source.ts';
 import { failedMail } from '../../../node/replies/trouble.ts';
 import type { NoticeKind, ReplyMail } from '../../../node/replies/views.ts';
+import {
+  action,
+  HELP,
+  JOBS,
+  OPERATOR,
+  PEOPLE,
+  QUEUE,
+  requestSamples,
+  STATUS,
+  whitelist,
+} from './request-samples.ts';
 import { GMAIL_CLIP_BYTES, JOB, resultView, samples } from './samples.ts';
+import {
+  AWAY,
+  CHANGED,
+  checkIpView,
+  FREE,
+  MAC_TROUBLE,
+  macView,
+  PARTLY,
+  RELEASED,
+  serverSamples,
+} from './server-samples.ts';
 
 const GOLDEN = join(import.meta.dirname, '../../golden');
 
-const mails = Object.entries(samples());
+const recordings = samples();
+const mails = Object.entries({ ...recordings, ...serverSamples(), ...requestSamples(recordings) });
 
 describe.each(mails)('the mail %s', (name, mail) => {
   test('reads as it was approved, as HTML and as text', async () => {
@@ -35,10 +66,14 @@ describe.each(mails)('the mail %s', (name, mail) => {
     const heading = /<h1[^>]*>\s*(.*?)\s*<\/h1>/s.exec(mail.html)?.[1] ?? '?';
     expect(mail.text.startsWith(`${heading}\n=`)).toBe(true);
     for (const [, href = '?'] of mail.html.matchAll(/ href="([^"]*)"/g)) {
-      expect(mail.text).toContain(href.replaceAll('&amp;', '&'));
+      const url = href.replaceAll('&amp;', '&');
+      const subject = URL.parse(url)?.searchParams.get('subject') ?? url;
+      // What a link that prepares a mail would write can be copied as well.
+      expect(mail.text).toContain(mail.text.includes(url) ? url : subject);
     }
     for (const line of mail.text.split('\n')) {
-      if (!/https?:|mailto:/.test(line)) expect(line.length).toBeLessThanOrEqual(80);
+      // Neither a link nor a text to copy is broken.
+      if (!/https?:|mailto:|^ {4}\S/.test(line)) expect(line.length).toBeLessThanOrEqual(80);
     }
   });
 
@@ -86,7 +121,7 @@ test('a refusal without a corrected subject or a mailbox offers none', () => {
 });
 
 test('each way of being turned away at the door says how to get in', () => {
-  for (const reason of ['token-missing', 'token-invalid', 'sender-unknown'] as const) {
+  for (const reason of ['token-missing', 'token-invalid', 'sender-unknown', 'locked-out'] as const) {
     const mail = accessRefusalMail({ subject: 'x', reason, adminEmail: 'admin@example.com' });
     expect(mail.text).toContain('fale com o administrador: admin@example.com.');
   }
@@ -94,7 +129,7 @@ test('each way of being turned away at the door says how to get in', () => {
 
 test('a failure is told in plain words by its code', () => {
   const told = (code: string): string =>
-    failedMail({ request: null, subject: 'x', jobId: JOB.jobId, code, attempts: 1 }).text;
+    failedMail({ request: JOB.request, subject: 'x', jobId: JOB.jobId, code, attempts: 1 }).text;
   expect(told('job.timeout')).toContain('passou do tempo máximo');
   expect(told('publish.unavailable')).toContain('local de entrega');
   expect(told('ENOSPC')).toContain('espaço em disco');
@@ -105,6 +140,34 @@ test('a failure is told in plain words by its code', () => {
   expect(told('<what>')).toContain('erro inesperado');
 });
 
+test('a failure of a command that is about no recordings speaks of none', () => {
+  const told = (code: string): string =>
+    failedMail({ request: null, subject: 'CHECKIP=203.0.113.9', jobId: JOB.jobId, code, attempts: 2 }).text;
+  expect(told('server.timeout')).toContain('demorou demais para responder');
+  expect(told('server.host-key')).toContain('Enviar de novo agora não resolve');
+  expect(told('mac.failed')).toContain('todos os arquivos ficaram como estavam');
+  expect(told('access.not-permitted')).toContain('não o permite mais');
+  const codes = [
+    'server.x',
+    'mac.unsettled',
+    'fail2ban.down',
+    'access.first-admin',
+    'access.too-many',
+    'access.x',
+  ];
+  for (const code of [
+    ...codes,
+    'job.timeout',
+    'job.cancelled',
+    'ENOSPC',
+    'peer.away',
+    'mail.rejected',
+    'x',
+  ]) {
+    expect(told(code)).not.toMatch(/grava[çd]|per[ií]odo|ramais/i);
+  }
+});
+
 test('a notice of any kind has a heading, and what it is about', () => {
   const kinds: NoticeKind[] = [
     'mail-in-doubt',
@@ -113,7 +176,16 @@ test('a notice of any kind has a heading, and what it is about', () => {
     'job-conflict',
     'drop-refused',
   ];
-  for (const kind of [...kinds, 'drop-set-aside', 'locked-out', 'disk-low', 'peer-away', 'other'] as const) {
+  for (const kind of [
+    ...kinds,
+    'drop-set-aside',
+    'locked-out',
+    'whitelist-changed',
+    'server-unsettled',
+    'disk-low',
+    'peer-away',
+    'other',
+  ] as const) {
     const at = Temporal.Instant.from('2025-10-28T18:04:00Z');
     const details = [['Assunto', 'olá']] as const;
     const mail = noticeMail({
@@ -137,7 +209,10 @@ describe('hostile text in any field of any view', () => {
     if (typeof value === 'string') return HOSTILE as T;
     if (Array.isArray(value)) return value.map(soil) as T;
     if (value === null || typeof value !== 'object' || value instanceof Temporal.Instant) return value;
-    const kept = ['timeZone', 'source', 'fault', 'kind', 'reason'];
+    const kept = [
+      ...['timeZone', 'source', 'fault', 'kind', 'reason', 'state', 'ignored', 'role', 'what'],
+      ...['action', 'result', 'ended', 'lane'],
+    ];
     return Object.fromEntries(
       Object.entries(value).map(([key, inner]) => [key, kept.includes(key) ? inner : soil(inner)]),
     ) as T;
@@ -157,6 +232,18 @@ describe('hostile text in any field of any view', () => {
     nothing: nothingFoundMail(soil({ ...JOB, leftOut, unreadable: 1, narrowedByServer: false })),
     refusal: refusalMail(soil({ subject: 'x', faults, corrected: 'x', mailbox: 'x', tokenRequired: true })),
     access: accessRefusalMail(soil({ subject: 'x', reason: 'token-invalid' as const, adminEmail: 'x' })),
+    checkip: checkIpMail(soil(checkIpView([RELEASED, FREE, AWAY, PARTLY]))),
+    macchange: macChangeMail(soil(macView({ ...CHANGED, ...MAC_TROUBLE }))),
+    'macchange refused': macChangeMail(soil(macView({ ...CHANGED, ...MAC_TROUBLE, state: 'refused' }))),
+    queue: queueMail(soil({ ...QUEUE, jobs: JOBS, everybody: true })),
+    status: statusMail(soil({ ...STATUS, operator: { ...OPERATOR } })),
+    help: helpMail(soil({ ...HELP, extensions: ['x'], servers: ['x'] })),
+    list: whitelistMail(soil(whitelist('list', { people: PEOPLE }))),
+    changed: whitelistMail(
+      soil(whitelist('changed', { person: PEOPLE[2] ?? null, before: PEOPLE[3] ?? null })),
+    ),
+    cancel: jobActionMail(soil(action('cancel', 'none', JOBS[0] ?? null))),
+    digest: digestMail(soil({ items: [{ subject: 'x', at, text: 'x' }], leftOut: 1, timeZone: 'UTC' })),
     failed: failedMail(soil({ request: JOB.request, subject: 'x', jobId: 'x', code: 'x', attempts: 2 })),
     notice: noticeMail(
       soil({

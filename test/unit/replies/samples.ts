@@ -1,4 +1,5 @@
 import { confirmationMail } from '../../../node/replies/confirmation.ts';
+import { noticeDetails } from '../../../node/replies/notice-details.ts';
 import { noticeMail } from '../../../node/replies/notice.ts';
 import { nothingFoundMail } from '../../../node/replies/nothing-found.ts';
 import { accessRefusalMail, refusalMail } from '../../../node/replies/refusal.ts';
@@ -7,6 +8,7 @@ import { delayedMail, failedMail } from '../../../node/replies/trouble.ts';
 import type {
   JobView,
   LeftOutView,
+  NoticeKind,
   RecordingView,
   ReplyMail,
   ResultView,
@@ -108,6 +110,7 @@ const COLD: readonly LeftOutView[] = [
   { startedAt: '2025-10-28T16:40:31', origin: '11987654321', destination: '1122', fault: 'empty' },
 ];
 
+const MAC_SUBJECT = 'MACCHANGE=3010 MACATUAL=010203040506 MACFUTURO=010203040599 SERVER=gv2p';
 const AT = Temporal.Instant.from('2025-10-28T18:04:00Z');
 
 /** One mail of each kind, as people get them. */
@@ -188,9 +191,38 @@ export function samples(): Record<string, ReplyMail> {
       reason: 'token-invalid',
       adminEmail: 'admin@example.com',
     }),
+    'access-locked': accessRefusalMail({
+      subject: 'RAMAIS=1121 INICIO=27/10/2025 FIM=27/10/2025',
+      reason: 'locked-out',
+      adminEmail: 'admin@example.com',
+    }),
+    'refusal-permission': refusalMail({
+      subject: 'CHECKIP=10.0.0.9 SERVER=gv1p',
+      faults: [
+        { field: 'CHECKIP', code: 'ip-private', values: { value: '10.0.0.9' } },
+        { field: 'SERVER', code: 'server-not-permitted', values: { value: 'gv1p', count: 1, known: 'gv2p' } },
+      ],
+      corrected: 'CHECKIP=203.0.113.9 SERVER=gv2p',
+      mailbox: 'pedidos@example.com',
+      tokenRequired: false,
+    }),
     failed: failedMail({ ...trouble, attempts: 3 }),
     'failed-access': failedMail({ ...trouble, code: 'recordings.refused', attempts: 1 }),
     'failed-refused': failedMail({ ...trouble, code: 'job.refused', attempts: 1 }),
+    'failed-mac': failedMail({
+      ...trouble,
+      request: null,
+      subject: MAC_SUBJECT,
+      code: 'mac.failed',
+      attempts: 3,
+    }),
+    'delayed-mac': delayedMail({
+      ...trouble,
+      request: null,
+      subject: MAC_SUBJECT,
+      code: 'mac.unsettled',
+      nextAttemptAt: AT,
+    }),
     delayed: delayedMail({ ...trouble, nextAttemptAt: AT }),
     'delayed-peer': delayedMail({ ...trouble, code: 'peer.away', nextAttemptAt: null }),
     notice: noticeMail({
@@ -221,5 +253,37 @@ export function samples(): Record<string, ReplyMail> {
       faults: [],
       note: null,
     }),
+    'notice-unproved': notice('mail-unproved', {
+      from: 'Ana <ana@example.com>',
+      subject: 'CHECKIP=203.0.113.9',
+      receivedAt: '2025-10-28T18:01:12Z',
+      reason: 'dmarc-fail',
+      detail: 'mx.example.net says dmarc=fail header.from=example.com',
+      show: 'node-ctl quarantine show 3f9a62c07be1',
+      release: 'node-ctl quarantine release 3f9a62c07be1',
+    }),
+    'notice-locked': notice('locked-out', {
+      from: 'ana@example.com',
+      until: '2025-10-29T18:01:12Z',
+      clear: 'node-ctl lockout clear ana@example.com',
+    }),
+    'notice-whitelist': notice('whitelist-changed', {
+      person: 'cliente@example.org',
+      before: 'sem acesso',
+      after: 'consulta; ramais 1121, 1122; servidores gv1p',
+      by: 'admin@example.com',
+    }),
+    'notice-unsettled': notice('server-unsettled', {
+      server: 'gv2p',
+      extension: '3010',
+      reason: 'server.unreachable: gv2p (203.0.113.20:22): connect ETIMEDOUT',
+      job: '7c02e91ad45b',
+    }),
   };
+}
+
+function notice(kind: NoticeKind, details: Readonly<Record<string, string>>): ReplyMail {
+  const { timeZone } = JOB;
+  const shown = noticeDetails(details, timeZone);
+  return noticeMail({ kind, nodeId: 'audio', at: AT, timeZone, details: shown, faults: [], note: null });
 }
