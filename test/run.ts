@@ -16,9 +16,12 @@ import {
   tallyOf,
 } from './toolchain/tally.ts';
 
+/** A million cases, well under a minute of one core. */
+const FUZZ = ['test/fuzz/main.ts', '--cases', '1000000'];
+
 /**
- * `npm test`: the checks, then the suites on real servers. Suites whose servers this machine has not are skipped and
- * named at the end. `-- --install`, or CI=true, installs what is missing, and then a suite that did not run is a failure.
+ * `npm test`: the checks, a million cases of made-up input for the parsers, then the suites on real servers. Suites
+ * whose servers this machine has not are skipped and named at the end. `-- --install`, or CI=true, installs what is missing, and then a suite that did not run is a failure.
  */
 async function main(directory: string): Promise<number> {
   const needed = declaredNeeds(join(ROOT, 'test/real'));
@@ -33,6 +36,10 @@ async function main(directory: string): Promise<number> {
   // Unit tests count by themselves; any other check that failed counts as one.
   const broken = results.filter((result) => !result.passed && result.name !== UNIT_TESTS).length;
   let total = add(units, { ...NOTHING, failed: broken });
+
+  say(paint('bold', '\nMade-up input'));
+  const fuzz = await runTask({ name: 'fuzz', program: process.execPath, args: FUZZ }, true);
+  if (!fuzz.passed) total = add(total, { ...NOTHING, failed: 1 });
 
   if (needed.size > 0) {
     say(paint('bold', '\nReal servers'));
