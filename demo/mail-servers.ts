@@ -4,6 +4,8 @@ import { buffer } from 'node:stream/consumers';
 import hoodiecrow, { type HoodiecrowConnection, type HoodiecrowServer } from 'hoodiecrow-imap';
 import { SMTPServer, type SMTPServerSession } from 'smtp-server';
 
+/** By which this server signs what it says of a sender (RFC 8601 section 2.5). */
+export const AUTHSERV_ID = 'mx.example.com';
 const LOOPBACK = '127.0.0.1';
 const SENT = 'Sent';
 /** The server's names for the responses after which a connection has no mailbox, or another one. */
@@ -69,7 +71,7 @@ export async function startMailServers(options: MailServersOptions): Promise<Mai
     const from = mailFrom === false ? '' : mailFrom.address;
     const to = rcptTo.map((recipient) => recipient.address.toLowerCase());
     if (from === address) file(SENT, ['\\Seen'], raw);
-    const inboxUid = to.includes(address) ? file('INBOX', [], raw) : null;
+    const inboxUid = to.includes(address) ? file('INBOX', [], vouchedFor(from, raw)) : null;
     mails.push({ number: mails.length + 1, raw, from, to, inboxUid });
   };
   const smtp = smtpServer(address, password, take);
@@ -89,6 +91,13 @@ export async function startMailServers(options: MailServersOptions): Promise<Mai
       await Promise.all(open.map((listener) => listener.close()));
     },
   };
+}
+
+/** The mail as a provider's server files it: with its word on the sender, whom its people have proved by logging in. */
+function vouchedFor(from: string, raw: Buffer): Buffer {
+  const domain = from.slice(from.lastIndexOf('@') + 1);
+  const results = `Authentication-Results: ${AUTHSERV_ID}; dmarc=pass header.from=${domain}\r\n`;
+  return Buffer.concat([Buffer.from(results), raw]);
 }
 
 /**

@@ -7,7 +7,7 @@ import { hasProgram } from '../test/support/programs.ts';
 import { type Sshd, startSshd } from '../test/support/sshd.ts';
 import type { NodeStatus } from '../node/listeners/control-contract.ts';
 import type { IndexView } from '../node/listeners/control-index.ts';
-import type { MailServers } from './mail-servers.ts';
+import { AUTHSERV_ID, type MailServers } from './mail-servers.ts';
 import { homeOf, type NodeId, type NodeProcess, startNode } from './node-process.ts';
 import { ADDRESSES } from './person.ts';
 
@@ -158,6 +158,7 @@ function mailSettings({ servers, password, directory, timeZone }: PairOptions): 
     SMTP_PASSWORD: password,
     WHITELIST: `${ADDRESSES.requester}, ${ADDRESSES.admin}`,
     ADMIN_EMAIL: ADDRESSES.admin,
+    SENDER_AUTH: AUTHSERV_ID,
     TOKEN_FILE: join(directory, 'tokens.txt'),
     RECORDINGS_TZ: timeZone,
   };

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import type { SourceName } from '../protocol/job.ts';
 import type { HasWarnings } from './bucket/credentials.ts';
+import { createSenderProof } from './access/open-sender-proof.ts';
+import type { SenderProof } from './access/sender-proof.ts';
 import type { Config } from './config.ts';
 import type { BucketSourceConfig } from './config/shape.ts';
 import type { Publisher } from './delivery/publisher.ts';
@@ -31,6 +33,9 @@ import { createDiskConfirm, createDiskSource } from './recordings/disk-source.ts
 import type { RecordingIndex } from './recordings/recording-index.ts';
 import { createS3Source } from './recordings/s3-source.ts';
 import type { RecordingSource } from './recordings/source.ts';
+import type { KnownServers } from './servers/known-servers.ts';
+import type { ServerKeys } from './servers/server-keys.ts';
+import { createSshRemote, type SshRemote } from './servers/ssh-session.ts';
 
 /** A search of a bucket without days waits so long for a listing of all of it: some millions of keys. */
 const LISTING_LIMIT_MS = 600_000;
@@ -54,6 +59,10 @@ export interface Adapters {
   /** Answers the peer; null where there is none that calls. */
   readonly serveRpc: ServeRpc | null;
   readonly joinPair: Join;
+  /** The SIP servers. */
+  readonly remote: SshRemote;
+  /** Whether mails come from whom they name. */
+  readonly senderProof: SenderProof;
 }
 
 export type { RpcServer } from './peer/rpc-server.ts';
@@ -71,10 +80,18 @@ export function webRoot(config: Config): string {
   return join(config.stateDir, 'web');
 }
 
+/** By which others are known, and this node to them. */
+interface Trusted {
+  /** Null for a node alone. */
+  readonly keyring: Keyring | null;
+  readonly knownServers: Pick<KnownServers, 'trusted'>;
+  readonly serverKeys: Pick<ServerKeys, 'loginOf'>;
+}
+
 /** The adapters that a configuration asks for. Nothing is connected to yet. */
 export async function createAdapters(
   config: Config,
-  keyring: Keyring | null,
+  { keyring, knownServers, serverKeys }: Trusted,
   clock: Clock,
   log: Log,
 ): Promise<Adapters> {
@@ -94,6 +111,8 @@ export async function createAdapters(
     }),
     ...(await createStorage(config, clock, log)),
     ...createPairAdapters(config, keyring, clock),
+    remote: createSshRemote({ loginOf: serverKeys.loginOf, trusted: knownServers.trusted, clock }),
+    senderProof: createSenderProof(config.access.senderAuth, { clock }),
   };
 }
 

@@ -1,7 +1,8 @@
 import { homedir, hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { PeerStatus } from '../protocol/methods.ts';
-import type { Whitelist } from './access/whitelist.ts';
+import { createAccessHandlers, createAccessReplicator } from './access/access-replicator.ts';
+import type { Permission } from './access/permission.ts';
 import type { Adapters, RpcServer, ServeRpc } from './adapters.ts';
 import { noticeJob } from './commands/answer-jobs.ts';
 import type { Registry } from './commands/registry.ts';
@@ -38,7 +39,7 @@ export interface PairOptions extends PartOptions {
   readonly adapters: Adapters;
   readonly fail: (error: unknown) => void;
   readonly registry: Registry;
-  readonly whitelist: Whitelist;
+  readonly permission: Permission;
   readonly worker: Worker;
   readonly ingest: Ingest;
   readonly forwarder: Forwarder | null;
@@ -72,6 +73,7 @@ export async function assemblePair(options: PairOptions): Promise<Pair> {
       ? null
       : createReplicator({ ledger: stores.ledger, peer, clock, random, log: log.with({ room: 'ledger' }) });
   closing.defer(() => replicator?.stop());
+  const telling = assembleTelling(options);
   const leadership = await assembleLeadership(options, replicator);
   const pairing = assemblePairing(options);
   return {
@@ -81,17 +83,34 @@ export async function assemblePair(options: PairOptions): Promise<Pair> {
       until.defer(() => stopping.abort());
       const { settlements } = options;
       if (pairing !== null && adapters.serveRpc !== null && settlements !== null) {
-        const answering = { serveRpc: adapters.serveRpc, settlements, leadership, pairing };
+        const hurry = (): void => {
+          settlements.hurry();
+          telling?.hurry();
+        };
+        const answering = { serveRpc: adapters.serveRpc, settlements, leadership, pairing, hurry };
         const listener = await listen(options, answering, told);
         until.defer(() => listener.close());
       }
       settlements?.start();
       replicator?.run(stopping.signal).catch(options.fail);
+      telling?.run(stopping.signal).catch(options.fail);
       pairing?.run(stopping.signal).catch(options.fail);
       await leadership.start();
       until.defer(() => leadership.stop());
     },
   };
+}
+
+/** Tells the peer who may ask; null for a node alone. */
+function assembleTelling({ config, stores, adapters, clock, log, random, closing }: PairOptions) {
+  const { peer } = adapters;
+  if (peer === null) return null;
+  const telling = createAccessReplicator({
+    ...{ store: stores.accessStore, nodeId: config.nodeId, peer, clock, random },
+    log: log.with({ room: 'access' }),
+  });
+  closing.defer(() => telling.stop());
+  return telling;
 }
 
 async function assembleLeadership(
@@ -148,28 +167,31 @@ interface Answering {
   readonly settlements: Settlements;
   readonly leadership: Leadership;
   readonly pairing: Pairing;
+  /** The peer is there: what waits for it goes out. */
+  readonly hurry: () => void;
 }
 
 /** Answers the peer. @throws AppError `listen.failed` */
 async function listen(
   options: PairOptions,
-  { serveRpc, settlements, leadership, pairing }: Answering,
+  { serveRpc, settlements, leadership, pairing, hurry }: Answering,
   told: Told,
 ): Promise<RpcServer> {
-  const { stores, adapters, registry, whitelist, worker, holds, forwarder, clock } = options;
+  const { stores, adapters, registry, permission, worker, holds, forwarder, clock } = options;
   const log = options.log.with({ room: 'rpc' });
   const { spool, ledger, audit, replica } = stores;
   const listener = await serveRpc({
     handlers: {
       ...createLedgerHandlers(replica),
+      ...createAccessHandlers(stores.accessStore),
       ...leadership.handlers,
       'leadership.get': (params, call) => {
         // It asks every few seconds: after an outage, this is the first that is heard of it.
-        settlements.hurry();
+        hurry();
         return leadership.handlers['leadership.get'](params, call);
       },
       ...createJobHandlers({
-        ...{ registry, whitelist, sources: adapters.sources, spool, ledger, audit, holds, settlements },
+        ...{ registry, permission, sources: adapters.sources, spool, ledger, audit, holds, settlements },
         cancel: worker.cancel,
         noteSettled: async (settled, by) => forwarder?.noteSettled(settled, by) ?? 'unknown',
       }),

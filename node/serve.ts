@@ -1,22 +1,35 @@
 import { type PeerStatus, PROTOCOL_VERSION } from '../protocol/methods.ts';
-import { linkKeyPath, webRoot } from './adapters.ts';
-import type { Audit } from './audit.ts';
+import type { DoorTokens } from './access/door-token.ts';
+import type { Lockout } from './access/lockout.ts';
+import type { ChangeablePeople } from './access/people.ts';
+import type { TokenStore } from './access/token-store.ts';
+import { type Adapters, linkKeyPath, webRoot } from './adapters.ts';
+import type { AuditLog } from './audit.ts';
 import type { Config } from './config.ts';
 import type { Doubts } from './ingest/doubts.ts';
 import type { Ingest } from './ingest/ingest.ts';
+import type { QuarantineDesk } from './ingest/quarantined.ts';
 import type { Replicator } from './ingest/replicator.ts';
 import type { Leadership } from './leadership/leadership.ts';
 import type { NodeStatus } from './listeners/control-contract.ts';
+import { createLinkOpenings } from './audit/link-openings.ts';
+import { createAuditControl } from './listeners/control-audit.ts';
 import { createDoubtControl } from './listeners/control-doubts.ts';
 import { createIndexControl } from './listeners/control-index.ts';
 import { createLeadershipControl } from './listeners/control-leadership.ts';
+import { createMacControl } from './listeners/control-mac.ts';
 import { pairingControl } from './listeners/control-pairing.ts';
+import { createPeopleControl } from './listeners/control-people.ts';
+import { createQuarantineControl } from './listeners/control-quarantine.ts';
+import { createServerControl } from './listeners/control-servers.ts';
+import { createTokenControl } from './listeners/control-tokens.ts';
 import { openControlSocket } from './listeners/control.ts';
 import { ingestView, type Readiness, readinessOf } from './listeners/health.ts';
 import { listenPublic } from './listeners/listen-public.ts';
 import { lookAtPeer } from './listeners/peer-view.ts';
 import { createPublicApp } from './listeners/public.ts';
 import { type OperationsOptions, createOperations, queueStatus } from './operations.ts';
+import type { HeldMail } from './mail/held-mail.ts';
 import type { Pairing } from './pairing/pairing.ts';
 import type { Peer } from './peer/peer.ts';
 import type { Clock } from './platform/clock.ts';
@@ -24,6 +37,9 @@ import { AppError } from './platform/errors.ts';
 import type { Log } from './platform/log.ts';
 import { loadSecretKey } from './platform/secret-key.ts';
 import type { RecordingIndex } from './recordings/recording-index.ts';
+import type { KnownServers } from './servers/known-servers.ts';
+import type { ServerKeys } from './servers/server-keys.ts';
+import type { SipServers } from './sip-servers.ts';
 
 export interface ServeOptions extends Omit<OperationsOptions, 'status' | 'record' | 'timeZone'> {
   readonly config: Config;
@@ -34,8 +50,20 @@ export interface ServeOptions extends Omit<OperationsOptions, 'status' | 'record
   readonly warnings: readonly string[];
   /** Of what is outside, as it is now. */
   readonly worldWarnings: () => readonly string[];
+  /** Answers that wait for a digest. */
+  readonly held: Pick<HeldMail, 'warnings'>;
   readonly indexes: readonly RecordingIndex[];
-  readonly audit: Audit;
+  readonly audit: AuditLog;
+  readonly people: ChangeablePeople;
+  readonly tokens: TokenStore;
+  /** Of TOKEN_FILE; null where there is none. */
+  readonly doorTokens: DoorTokens | null;
+  readonly lockout: Lockout;
+  readonly quarantineDesk: QuarantineDesk;
+  readonly remote: Adapters['remote'];
+  readonly sip: SipServers;
+  readonly knownServers: KnownServers;
+  readonly serverKeys: ServerKeys;
   readonly ingest: Ingest;
   readonly doubts: Doubts;
   readonly leadership: Leadership;
@@ -62,7 +90,9 @@ export async function serve(options: ServeOptions): Promise<Served> {
   if (publish.webListen !== null) {
     const linkKey = await loadSecretKey(linkKeyPath(config));
     const publicLog = log.with({ room: 'public' });
-    const app = createPublicApp({ linkKey, root: webRoot(config), nodeId, clock, log: publicLog, ready });
+    const opened = createLinkOpenings(audit, clock, publicLog);
+    const root = webRoot(config);
+    const app = createPublicApp({ linkKey, root, nodeId, clock, log: publicLog, ready, opened });
     const listener = await listenPublic(app, publish.webListen);
     closing.defer(() => listener.close());
     log.info('links are answered', { at: `${listener.host}:${listener.port}` });
@@ -81,6 +111,8 @@ export async function serve(options: ServeOptions): Promise<Served> {
     ...createLeadershipControl({ leadership, peerId: config.peer?.id ?? null, record }),
     ...pairingControl(options.pairing),
     ...createDoubtControl(options.doubts),
+    ...accessControl(options, record),
+    ...serversControl(options),
     ...createIndexControl(options.indexes, {
       sources: config.sources,
       wanted: config.recordings.index,
@@ -93,9 +125,33 @@ export async function serve(options: ServeOptions): Promise<Served> {
   return { status, ready };
 }
 
+/** Who may ask, by what, and what came of it. */
+function accessControl(options: ServeOptions, record: OperationsOptions['record']) {
+  const { config, clock, audit, people, spool, tokens, doorTokens, lockout, quarantineDesk } = options;
+  const servers = config.servers.map(({ id }) => id);
+  const { requireToken } = config.access;
+  return {
+    ...createPeopleControl({ people, servers, audit, acceptor: spool }),
+    ...createTokenControl({ tokens, doorTokens, lockout, people, requireToken, clock, record }),
+    ...createQuarantineControl(quarantineDesk),
+    ...createAuditControl(audit),
+  };
+}
+
+function serversControl({ config, remote, sip, knownServers, serverKeys, audit }: ServeOptions) {
+  const { servers, serversFile, serverLogin } = config;
+  const { user } = serverLogin;
+  const { bans, phones } = sip;
+  const trusting = { known: knownServers, keys: serverKeys, audit };
+  return {
+    ...createServerControl({ servers, serversFile, user, remote, scan: remote, bans, ...trusting }),
+    ...createMacControl({ servers, phones, audit }),
+  };
+}
+
 /** What an operator should know, of the configuration and as it is now. */
-function warningsOf({ warnings, worldWarnings }: ServeOptions): string[] {
-  return [...warnings, ...worldWarnings()];
+function warningsOf({ warnings, worldWarnings, held }: ServeOptions): string[] {
+  return [...warnings, ...worldWarnings(), ...held.warnings()];
 }
 
 /** What this node says of itself, to its peer too. */

@@ -1,11 +1,17 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openAudit } from './audit.ts';
+import { openLockout } from './access/lockout.ts';
+import { openAccessStore } from './access/open-access-store.ts';
+import { createPeople } from './access/people-store.ts';
+import { openQuarantine } from './access/quarantine.ts';
+import { openAudit, type OpenedAudit } from './audit.ts';
 import type { Config } from './config.ts';
 import { openDoubtStore } from './ingest/doubt-store.ts';
 import { createKnown } from './ingest/known.ts';
 import { openLedger } from './ingest/ledger.ts';
 import { openReplica } from './ingest/replica.ts';
+import { openHeldMail } from './mail/held-mail.ts';
+import { openReplyBudget } from './mail/reply-budget.ts';
 import { openKeyring } from './pairing/keyring.ts';
 import type { Clock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
@@ -13,6 +19,8 @@ import { loadSecretKey } from './platform/secret-key.ts';
 import { createSetAside } from './platform/set-aside.ts';
 import { ownDirectory } from './queue/owner.ts';
 import { openSpool } from './queue/spool.ts';
+import { openKnownServers } from './servers/known-servers.ts';
+import { createServerKeys } from './servers/server-keys.ts';
 
 export type Stores = Awaited<ReturnType<typeof openStores>>;
 
@@ -23,7 +31,7 @@ export async function openStores(config: Config, clock: Clock, log: Log, closing
   // First of all: what is opened below mends what a crash left, and must not find it in another's hands.
   const owner = ownDirectory(join(stateDir, 'owner.lock'));
   closing.defer(() => owner[Symbol.dispose]());
-  const audit = await openAudit(join(stateDir, 'audit'), nodeId, clock);
+  const audit = await openAudit(join(stateDir, 'audit'), nodeId, clock, log.with({ room: 'audit' }));
   const ledgerLog = log.with({ room: 'ledger' });
   const ledger = await openLedger({ path: join(stateDir, 'ledger.jsonl'), clock, log: ledgerLog });
   closing.defer(() => ledger.close());
@@ -60,5 +68,35 @@ export async function openStores(config: Config, clock: Clock, log: Log, closing
           clock,
           log: log.with({ room: 'pairing' }),
         });
-  return { keyring, audit, ledger, replica, known, doubtStore, spool, asideStore, setAside };
+  return {
+    ...(await openAccess(config, clock, log, audit)),
+    keyring,
+    audit,
+    ledger,
+    replica,
+    known,
+    doubtStore,
+    spool,
+    asideStore,
+    setAside,
+  };
+}
+
+/** Who may ask for what, how often and by which words; and by what this node and the SIP servers know one another. */
+async function openAccess(config: Config, clock: Clock, log: Log, audit: OpenedAudit) {
+  const { stateDir, nodeId, serverLogin, serversFile } = config;
+  const { whitelist, adminEmail, repliesPerSender: perSender, repliesPerDay: perDay } = config.access;
+  const inState = (name: string): string => join(stateDir, name);
+  const accessLog = log.with({ room: 'access' });
+  const accessStore = await openAccessStore({ path: inState('access.json'), nodeId, clock });
+  return {
+    accessStore,
+    people: createPeople({ store: accessStore, whitelist, adminEmail }),
+    lockout: await openLockout({ path: inState('lockout.json'), clock, log: accessLog }),
+    quarantine: await openQuarantine({ directory: inState('quarantine'), clock, audit, log: accessLog }),
+    knownServers: await openKnownServers(inState('known_servers.json'), clock),
+    serverKeys: createServerKeys({ nodeId, ...serverLogin, serversFile }),
+    held: await openHeldMail({ directory: inState('held'), log: log.with({ room: 'mail' }) }),
+    budget: await openReplyBudget({ audit, clock, perSender, perDay }),
+  };
 }

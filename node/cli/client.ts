@@ -11,6 +11,8 @@ const STATUS_TIMEOUT_MS = 10_000;
 const SEARCH_TIMEOUT_MS = 600_000;
 /** Every name of the source is read: hours, on a slow disk with many millions of them. */
 const VERIFY_TIMEOUT_MS = 14_400_000;
+/** A server that is slow to answer may still answer all that is asked of it. */
+const SERVER_TIMEOUT_MS = 120_000;
 /** One call that takes long, and beside it those that ask how far it is. */
 const MAX_CONNECTIONS = 2;
 const MAX_ANSWER_BYTES = 33_554_432;
@@ -74,7 +76,10 @@ export async function connectControl(socketPath: string): Promise<ControlClient>
 
 function timeoutMsOf(method: ControlMethod): number {
   if (method === 'search') return SEARCH_TIMEOUT_MS;
-  if (method === 'indexVerify') return VERIFY_TIMEOUT_MS;
+  if (method === 'serverTest' || method === 'serverHostKeys' || method === 'serverTrust')
+    return SERVER_TIMEOUT_MS;
+  if (method === 'indexVerify' || method === 'auditVerify' || method === 'auditPage')
+    return VERIFY_TIMEOUT_MS;
   return method === 'status' || method === 'indexStatus' ? STATUS_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
 }
 

@@ -25,11 +25,17 @@ const REFUSED = new Set([
   'job.ambiguous',
   'job.wrong-state',
   'spool.conflict',
+  'access.too-many',
   'index.none',
   'index.busy',
   'index.not-ready',
   'leadership.refused',
   'leadership.busy',
+  'server.not-found',
+  'server.not-shown',
+  'mac.no-backup',
+  'mac.changed-since',
+  'mac.not-declared',
 ]);
 /** Pairing that did not come about; this one has begun and goes on. */
 const UNFINISHED = 'pair.unfinished';

@@ -1,16 +1,23 @@
 import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { DEFAULT_CONFIG_FILE } from '../config/file.ts';
+import { addAudit } from './audit.ts';
 import type { Io } from './context.ts';
 import { addDoubt } from './doubt.ts';
 import { EXIT, EXIT_HELP } from './exit-codes.ts';
 import { addIndex } from './indexes.ts';
 import { addLeadership } from './leadership.ts';
+import { addMac } from './mac.ts';
 import { addPair } from './pair.ts';
+import { addLockout } from './lockout.ts';
 import { addPauseAndResume } from './pause.ts';
+import { addQuarantine } from './quarantine.ts';
+import { addPeople } from './people.ts';
 import { addQueue } from './queue.ts';
 import { addRecordings } from './recordings.ts';
+import { addServer } from './server.ts';
 import { addStatus } from './status.ts';
+import { addToken } from './token.ts';
 
 const OVERVIEW = `
 Examples:
@@ -41,7 +48,14 @@ function createProgram(io: Io): Command {
   addIndex(program, io);
   addLeadership(program, io);
   addPair(program, io);
+  addPeople(program, io);
   addDoubt(program, io);
+  addQuarantine(program, io);
+  addToken(program, io);
+  addLockout(program, io);
+  addAudit(program, io);
+  addServer(program, io);
+  addMac(program, io);
   return program;
 }
 

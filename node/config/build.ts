@@ -39,6 +39,14 @@ export function buildConfig(values: Values, file: string, referenced: Referenced
       adminEmail: values.ADMIN_EMAIL,
       tokenFile: values.TOKEN_FILE === null ? null : absolute(values.TOKEN_FILE),
       requireToken: values.REQUIRE_TOKEN ?? values.TOKEN_FILE !== null,
+      senderAuth: values.SENDER_AUTH,
+      roleCommands: { operador: values.OPERADOR_COMMANDS, consulta: values.CONSULTA_COMMANDS },
+      repliesPerSender: values.REPLIES_PER_SENDER,
+      repliesPerDay: values.REPLIES_PER_DAY,
+    },
+    checkIp: {
+      ignoreDays: values.CHECKIP_IGNORE_DAYS,
+      retryMs: values.CHECKIP_RETRY_MINUTES * MS_PER_MINUTE,
     },
     limits: {
       maxExtensions: values.MAX_RAMAIS,
@@ -62,6 +70,11 @@ export function buildConfig(values: Values, file: string, referenced: Referenced
     publish: buildPublish(values, s3),
     s3,
     servers: referenced.servers,
+    serversFile: values.SERVERS_FILE === null ? null : absolute(values.SERVERS_FILE),
+    serverLogin: {
+      user: values.SERVERS_USER,
+      keyFile: absolute(values.SERVERS_KEY ?? join(certsDir, 'servers.key')),
+    },
   };
 }
 

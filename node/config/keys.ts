@@ -81,6 +81,21 @@ export const KEYS = {
   ADMIN_EMAIL: required(value.address, 'admin@example.com'),
   TOKEN_FILE: optional(value.path, '/etc/parelha/valid_tokens.txt'),
   REQUIRE_TOKEN: optional(value.yesOrNo, 'yes'),
+  SENDER_AUTH: required(value.senderAuth, 'mx.google.com'),
+  OPERADOR_COMMANDS: defaulted(
+    value.commandNames,
+    'RAMAIS,CHECKIP,MACCHANGE,STATUS,FILA,CANCELAR,REENVIAR,AJUDA',
+  ),
+  CONSULTA_COMMANDS: defaulted(value.commandNames, 'RAMAIS,STATUS,FILA,CANCELAR,REENVIAR,AJUDA'),
+  REPLIES_PER_SENDER: defaulted(value.wholeNumber(10, 100_000), '100'),
+  REPLIES_PER_DAY: defaulted(value.wholeNumber(20, 1_000_000), '500'),
+
+  // SIP servers
+  SERVERS_FILE: optional(value.path, '/etc/parelha/servers.json'),
+  SERVERS_USER: defaulted(value.loginName, 'parelha'),
+  SERVERS_KEY: optional(value.path, `${DEFAULT_STATE_DIR}/certs/servers.key`),
+  CHECKIP_IGNORE_DAYS: defaulted(value.wholeNumber(1, 3660), '30'),
+  CHECKIP_RETRY_MINUTES: defaulted(value.wholeNumber(0, 1440), '30'),
 
   // The peer
   PEER_ID: optional(value.nodeId, 'audio2'),
@@ -116,7 +131,6 @@ export const KEYS = {
   S3_RECORDINGS_BUCKET: optional(value.bucket, 'gravacoes-antigas-example'),
   S3_RECORDINGS_PREFIX: optional(value.bucketPrefix, 'monitor'),
   S3_RECORDINGS_LAYOUT: defaulted(value.bucketLayout, 'flat', '{yyyy}/{mm}/{dd}/'),
-  SERVERS_FILE: optional(value.path, '/etc/parelha/servers.json'),
 
   // Delivery
   PUBLISH: defaulted(value.word('web', 's3'), 'web'),

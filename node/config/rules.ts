@@ -130,11 +130,6 @@ const RULES: readonly Rule[] = [
     what: 'is required because SMTP_USER is set',
   },
   {
-    key: 'TOKEN_FILE',
-    broken: (values) => values.TOKEN_FILE === null && values.REQUIRE_TOKEN === true,
-    what: 'is required because REQUIRE_TOKEN is on',
-  },
-  {
     key: 'CONTROL_SOCKET',
     broken: (values, file) => {
       const path = controlSocketPath(file, values.CONTROL_SOCKET ?? null, values.STATE_DIR ?? null);
@@ -146,6 +141,11 @@ const RULES: readonly Rule[] = [
 
 /** Breaking one of these is worth a warning at start. */
 const WARNINGS: readonly Rule[] = [
+  {
+    key: 'SENDER_AUTH',
+    broken: ({ SENDER_AUTH }) => SENDER_AUTH?.kind === 'off',
+    what: 'is off: whoever writes an address of the WHITELIST into a From line is taken for that person',
+  },
   {
     key: 'IMAP_TLS',
     broken: ({ IMAP_TLS, IMAP_SERVER }) => IMAP_TLS === 'none' && !isLoopback(IMAP_SERVER ?? ''),

@@ -3,7 +3,7 @@ import type { S3Account } from '../bucket/client.ts';
 import type { LogLevel } from '../platform/log.ts';
 import type { BucketLayout } from '../recordings/bucket-layout.ts';
 import type { Server } from '../servers/inventory.ts';
-import type { ListenAddress, NamedAddress, SentMailbox } from './values.ts';
+import type { ListenAddress, NamedAddress, SenderAuth, SentMailbox } from './values.ts';
 
 type Tls = 'tls' | 'starttls' | 'none';
 
@@ -108,6 +108,19 @@ export interface Config {
     readonly adminEmail: string;
     readonly tokenFile: string | null;
     readonly requireToken: boolean;
+    readonly senderAuth: SenderAuth;
+    /** Keywords of the commands that a role may use; an admin may use all. */
+    readonly roleCommands: Readonly<Record<'operador' | 'consulta', readonly string[]>>;
+    /** Mails to one person within a day; past it they are gathered into digests. */
+    readonly repliesPerSender: number;
+    /** Recipients of all mails within a day: Gmail takes 500. */
+    readonly repliesPerDay: number;
+  };
+  readonly checkIp: {
+    /** How long an address that CHECKIP has released stays ignored, in days. */
+    readonly ignoreDays: number;
+    /** For how long servers that could not be reached are tried again. */
+    readonly retryMs: number;
   };
   readonly limits: {
     readonly maxExtensions: number;
@@ -139,4 +152,8 @@ export interface Config {
   readonly publish: PublishConfig;
   readonly s3: S3Config | null;
   readonly servers: readonly Server[];
+  /** SERVERS_FILE; null where none is named. */
+  readonly serversFile: string | null;
+  /** Who logs in to servers that name no user and no key of their own. */
+  readonly serverLogin: { readonly user: string; readonly keyFile: string };
 }

@@ -206,3 +206,37 @@ export const sentMailbox: z.ZodType<SentMailbox, string> = z.string().transform(
   const lower = value.toLowerCase();
   return lower === 'auto' || lower === 'none' ? lower : { name: value };
 });
+
+/** How the sender of a mail is proved; see node/access/sender-proof.ts. */
+export type SenderAuth =
+  | { readonly kind: 'off' }
+  | { readonly kind: 'verify' }
+  /** The word of the receiving server, known by its authserv-id (RFC 8601 section 2.5), in lower case. */
+  | { readonly kind: 'results'; readonly authservId: string };
+
+export const senderAuth = reads(
+  'must be the authserv-id of the receiving server (as mx.google.com), verify or off',
+  (value): SenderAuth | undefined => {
+    const lower = value.toLowerCase();
+    if (lower === 'off' || lower === 'verify') return { kind: lower };
+    // A word alone is no server: `on` or `yes` must not stand for one that never says anything.
+    return HOST.test(lower) && lower.includes('.') ? { kind: 'results', authservId: lower } : undefined;
+  },
+);
+
+/** Keywords of commands, separated by commas or blanks; in upper case, each once. */
+export const commandNames: z.ZodType<readonly string[], string> = reads(
+  'must be names of commands, as RAMAIS,STATUS',
+  (value) => {
+    const names = value
+      .toUpperCase()
+      .split(/[\s,;]+/)
+      .filter((name) => name !== '');
+    return names.every((name) => /^[A-Z]{2,20}$/.test(name)) ? [...new Set(names)] : undefined;
+  },
+);
+
+/** A user of another host. */
+export const loginName = reads('must be the name of a user', (value) =>
+  /^[a-z_][a-z0-9_.-]{0,31}$/i.test(value) ? value : undefined,
+);

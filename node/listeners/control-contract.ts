@@ -1,10 +1,16 @@
 import * as z from 'zod';
 import { doorSchema, laneSchema, outcomeSchema, sourceNameSchema } from '../../protocol/job.ts';
 import { jobStateSchema, peerStatusSchema, roleSchema, termSchema } from '../../protocol/methods.ts';
+import { AUDIT_METHODS } from './control-audit.ts';
 import { DOUBT_METHODS } from './control-doubts.ts';
 import { INDEX_METHODS, indexStatusSchema } from './control-index.ts';
 import { LEADERSHIP_METHODS } from './control-leadership.ts';
+import { MAC_METHODS } from './control-mac.ts';
 import { PAIRING_METHODS } from './control-pairing.ts';
+import { QUARANTINE_METHODS } from './control-quarantine.ts';
+import { TOKEN_METHODS } from './control-tokens.ts';
+import { PEOPLE_METHODS } from './control-people.ts';
+import { SERVER_METHODS } from './control-servers.ts';
 
 /** Calls are `POST /control/v1/<method>` with a JSON body, over the control socket. */
 export const CONTROL_PATH = '/control/v1';
@@ -199,8 +205,14 @@ export const CONTROL_METHODS = {
   },
   ...LEADERSHIP_METHODS,
   ...PAIRING_METHODS,
+  ...PEOPLE_METHODS,
   ...DOUBT_METHODS,
+  ...AUDIT_METHODS,
   ...INDEX_METHODS,
+  ...TOKEN_METHODS,
+  ...QUARANTINE_METHODS,
+  ...SERVER_METHODS,
+  ...MAC_METHODS,
 } as const;
 
 export type ControlMethod = keyof typeof CONTROL_METHODS;

@@ -41,6 +41,8 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   'index.not-ready': 409,
   'control.too-large': 413,
   'spool.unwritable': 503,
+  'access.too-many': 409,
+  'access.unwritable': 503,
   'recordings.too-many': 422,
   'recordings.not-served': 422,
   'recordings.unavailable': 503,

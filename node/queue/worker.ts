@@ -20,6 +20,8 @@ const IDLE_MS = 60_000;
 /** A job that the spool itself failed at is left alone for so long. */
 const HOLD_MS = 5_000;
 const MAX_MESSAGE_LENGTH = 500;
+/** Code of a job that ended because its requester no longer wants it, and who knows that it has. */
+const WITHDRAWN = 'job.withdrawn';
 
 export interface WorkerOptions {
   readonly spool: Spool;
@@ -192,7 +194,7 @@ export function createWorker(options: WorkerOptions) {
   function giveUp(job: Job, error: unknown): Promise<string> {
     const code = codeOf(error);
     const summary = messageOf(error).slice(0, MAX_MESSAGE_LENGTH);
-    const kind = code === 'job.cancelled' ? 'cancelled' : 'failed';
+    const kind = code === 'job.cancelled' || code === WITHDRAWN ? 'cancelled' : 'failed';
     return conclude(job, { kind, at: clock.now().toString(), summary, code });
   }
 
@@ -206,7 +208,7 @@ export function createWorker(options: WorkerOptions) {
     if (outcome === null) throw new AppError('job.not-concluded', 'a job ends by a decision that is on disk');
     const unhappy = outcome.kind === 'failed' || outcome.kind === 'cancelled';
     // Where another node has ended it, that node has told the requester.
-    if (unhappy && outcome.by === undefined) {
+    if (unhappy && outcome.by === undefined && outcome.code !== WITHDRAWN) {
       await options.answerFailure(job, outcome.code ?? 'unexpected');
     }
     await options.noteEnding(job);
@@ -231,9 +233,14 @@ export function createWorker(options: WorkerOptions) {
     },
     paused: (): boolean => paused,
     progressOf: (id: string): string | null => inHand.get(id)?.progress ?? null,
-    /** Ends a job before it is done; the requester is told. @throws AppError `job.wrong-state` */
-    cancel: async (id: string): Promise<void> => {
-      const reason = new AppError('job.cancelled', 'cancelled by an operator');
+    /**
+     * Ends a job before it is done; its requester is told, unless `told` says that they are by other ways.
+     * @throws AppError `job.wrong-state`
+     */
+    cancel: async (id: string, { told = false }: { readonly told?: boolean } = {}): Promise<void> => {
+      const reason = told
+        ? new AppError(WITHDRAWN, 'cancelled by its requester')
+        : new AppError('job.cancelled', 'cancelled by an operator');
       const run = inHand.get(id);
       if (run !== undefined) return run.abort.abort(reason);
       const job = spool.get(id);

@@ -9,6 +9,7 @@ export const LEAST_KEYS: Readonly<Record<string, string>> = {
   SMTP_SERVER: 'smtp.example.com',
   WHITELIST: 'pessoa@example.com',
   ADMIN_EMAIL: 'admin@example.com',
+  SENDER_AUTH: 'mx.example.com',
   RECORDINGS_DIR: '/srv/recordings',
   WEB_LISTEN: '127.0.0.1:8080',
   PUBLIC_URL: 'https://gravacoes.example.com',

@@ -11,6 +11,7 @@ import { createNode } from '../../node/node.ts';
 import { systemClock } from '../../node/platform/clock.ts';
 import { createLog } from '../../node/platform/log.ts';
 import type { Job } from '../../protocol/job.ts';
+import { NO_TRUST } from './no-trust.ts';
 
 /**
  * A node as node/main.ts runs it, but for what its environment asks for: SOCKET_TIMEOUT_MS, KILL_AT and STOP_AT. It
@@ -175,7 +176,7 @@ if (isWatched) watchFiles();
 const node = await createNode(config, {
   log,
   warnings,
-  adapters: isWatched ? watched(await createAdapters(config, null, systemClock, log)) : {},
+  adapters: isWatched ? watched(await createAdapters(config, NO_TRUST, systemClock, log)) : {},
   observeStep: (_job, step, word) => at(`${step} ${word}`),
 });
 process.once('SIGTERM', () => void node[Symbol.asyncDispose]());

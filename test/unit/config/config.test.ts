@@ -18,7 +18,7 @@ async function refusal(...args: Parameters<typeof loadFrom>): Promise<string[]> 
 }
 
 describe('a configuration that works', () => {
-  test('needs nine keys, and the rest has defaults', async () => {
+  test('needs ten keys, and the rest has defaults', async () => {
     const { config, warnings } = await loadFrom(configText());
     expect(warnings).toEqual([]);
     expect(config).toEqual({
@@ -54,7 +54,17 @@ describe('a configuration that works', () => {
         adminEmail: 'admin@example.com',
         tokenFile: null,
         requireToken: false,
+        senderAuth: { kind: 'results', authservId: 'mx.example.com' },
+        roleCommands: {
+          operador: [
+            ...['RAMAIS', 'CHECKIP', 'MACCHANGE', 'STATUS', 'FILA', 'CANCELAR', 'REENVIAR', 'AJUDA'],
+          ],
+          consulta: ['RAMAIS', 'STATUS', 'FILA', 'CANCELAR', 'REENVIAR', 'AJUDA'],
+        },
+        repliesPerSender: 100,
+        repliesPerDay: 500,
       },
+      checkIp: { ignoreDays: 30, retryMs: 1_800_000 },
       limits: {
         maxExtensions: 10,
         maxDays: 30,
@@ -83,6 +93,8 @@ describe('a configuration that works', () => {
       certsDir: '/var/lib/parelha/certs',
       sshHostKeysDir: '/etc/ssh',
       servers: [],
+      serversFile: null,
+      serverLogin: { user: 'parelha', keyFile: '/var/lib/parelha/certs/servers.key' },
     });
   });
 
@@ -103,6 +115,7 @@ describe('a configuration that works', () => {
       'MODE=master',
       'NODE_ID=audio2',
       'ADMIN_EMAIL=admin@example.com',
+      'SENDER_AUTH=mx.google.com',
       'RECORDINGS_DIR=/srv/recordings',
       'PUBLISH=s3',
       'S3_BUCKET=gravacoes',
@@ -171,6 +184,21 @@ describe('a configuration that works', () => {
     else expect((await loading).config).toMatchObject(expected);
   });
 
+  test.each([
+    ['MX.Google.com', { kind: 'results', authservId: 'mx.google.com' }],
+    ['verify', { kind: 'verify' }],
+    ['OFF', { kind: 'off' }],
+  ])('takes %s for how senders are proved', async (written, senderAuth) => {
+    const { config, warnings } = await loadFrom(configText({ SENDER_AUTH: written }));
+    expect(config.access.senderAuth).toEqual(senderAuth);
+    expect(warnings).toHaveLength(written === 'OFF' ? 1 : 0);
+  });
+
+  test('can ask for tokens without a TOKEN_FILE: node-ctl makes them', async () => {
+    const { config } = await loadFrom(configText({ REQUIRE_TOKEN: 'on' }));
+    expect(config.access).toMatchObject({ requireToken: true, tokenFile: null });
+  });
+
   test('asks for a token by itself once there is a TOKEN_FILE', async () => {
     const files = { '/c/tokens.txt': { text: 'A1B2C3D4', mode: 0o644 } };
     const text = configText({ TOKEN_FILE: 'tokens.txt' });
@@ -189,7 +217,7 @@ describe('a configuration that works', () => {
         '/ca.pem': pem,
       },
     });
-    expect(config.servers).toEqual([
+    expect(config.servers).toMatchObject([
       { id: 'gv1p', name: 'gv1p', host: 'gv1p.example.com', enabled: true, audiosFrom: 's3' },
     ]);
     expect(config.mail.ca).toBe(pem);
@@ -226,11 +254,11 @@ describe('a configuration that does not work', () => {
     });
     expect(await refusal(`${text}what is this\nMODE=master\nMODE=slave\n`)).toEqual([
       '/c/node.conf:1 NODE_ID: must be 1 to 32 of a-z, 0-9 and -, beginning with a letter; example: NODE_ID=audio',
-      '/c/node.conf:8 PUBLIC_URL: must be an https URL (http only on a loopback address), without user, query or fragment; example: PUBLIC_URL=https://gravacoes.example.com',
-      '/c/node.conf:9 IMAP_PROT: is not a key: did you mean IMAP_PORT?',
-      '/c/node.conf:10 MAX_RAMAIS: must be a whole number from 1 to 1000; example: MAX_RAMAIS=10',
-      '/c/node.conf:12: is neither KEY=VALUE nor a # comment',
-      '/c/node.conf:14 MODE: is set again (first at line 13); keep one; example: MODE=master',
+      '/c/node.conf:9 PUBLIC_URL: must be an https URL (http only on a loopback address), without user, query or fragment; example: PUBLIC_URL=https://gravacoes.example.com',
+      '/c/node.conf:10 IMAP_PROT: is not a key: did you mean IMAP_PORT?',
+      '/c/node.conf:11 MAX_RAMAIS: must be a whole number from 1 to 1000; example: MAX_RAMAIS=10',
+      '/c/node.conf:13: is neither KEY=VALUE nor a # comment',
+      '/c/node.conf:15 MODE: is set again (first at line 14); keep one; example: MODE=master',
       '/c/node.conf EMAIL_PASSWORD: is required; example: EMAIL_PASSWORD="the mailbox password"',
       '/c/node.conf S3_RECORDINGS_BUCKET: is required because SOURCES has s3 and no S3_BUCKET is set in which they could lie too; example: S3_RECORDINGS_BUCKET=gravacoes-antigas-example',
     ]);
@@ -262,7 +290,10 @@ describe('a configuration that does not work', () => {
     ],
     [{ EMAIL_SERVICE: 'login' }, 'SMTP_FROM: is required because EMAIL_SERVICE is not a mail address'],
     [{ SMTP_USER: 'me' }, 'SMTP_PASSWORD: is required because SMTP_USER is set'],
-    [{ REQUIRE_TOKEN: 'on' }, 'TOKEN_FILE: is required because REQUIRE_TOKEN is on'],
+    [{ SENDER_AUTH: null }, 'SENDER_AUTH: is required; example: SENDER_AUTH=mx.google.com'],
+    [{ SENDER_AUTH: 'yes' }, 'SENDER_AUTH: must be the authserv-id of the receiving server'],
+    [{ CONSULTA_COMMANDS: 'RAMAIS,*' }, 'CONSULTA_COMMANDS: must be names of commands'],
+    [{ SERVERS_USER: 'a b' }, 'SERVERS_USER: must be the name of a user'],
     [{ RECORDINGS_DIR: null }, 'RECORDINGS_DIR: is required because SOURCES has audio'],
     [{ WEB_LISTEN: null }, 'WEB_LISTEN: is required because PUBLISH is web'],
     [{ PUBLIC_URL: null }, 'PUBLIC_URL: is required because PUBLISH is web'],

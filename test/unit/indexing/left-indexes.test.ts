@@ -7,6 +7,7 @@ import { systemClock } from '../../../node/platform/clock.ts';
 import { silentLog } from '../../../node/platform/log.ts';
 import { configText, loadFrom } from '../../support/config.ts';
 import { temporaryDirectory } from '../../support/process.ts';
+import { NO_TRUST } from '../../support/no-trust.ts';
 
 /** Databases that are left when a node with these settings has been put together over indexes of both sources. */
 async function leftBy(settings: Readonly<Record<string, string>>): Promise<string[]> {
@@ -18,7 +19,7 @@ async function leftBy(settings: Readonly<Record<string, string>>): Promise<strin
     builder.complete();
   }
   const { config } = await loadFrom(configText({ STATE_DIR: path, ...settings }));
-  const { mailer } = await createAdapters(config, null, systemClock, silentLog);
+  const { mailer } = await createAdapters(config, NO_TRUST, systemClock, silentLog);
   onTestFinished(() => mailer.close());
   return (await readdir(directory)).toSorted();
 }

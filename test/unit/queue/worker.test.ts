@@ -267,6 +267,15 @@ describe('failures', () => {
     expect(failures).toEqual([`${id.slice(0, 4)} job.cancelled`]);
   });
 
+  test('a job that its requester no longer wants, and knows to be cancelled, is not answered again', async () => {
+    worker.pause();
+    const id = await accept('a');
+    await worker.cancel(id, { told: true });
+    await ended(1);
+    expect((await spool.read(id))?.outcome).toMatchObject({ kind: 'cancelled', code: 'job.withdrawn' });
+    expect(failures).toEqual([]);
+  });
+
   test('a waiting job does not hold up those behind it', async () => {
     script.work = (job) => (job.request.subject === 'a' ? Promise.reject(unavailable) : Promise.resolve());
     await accept('a');
