@@ -150,8 +150,19 @@ function serversControl({ config, remote, sip, knownServers, serverKeys, audit }
 }
 
 /** What an operator should know, of the configuration and as it is now. */
-function warningsOf({ warnings, worldWarnings, held }: ServeOptions): string[] {
-  return [...warnings, ...worldWarnings(), ...held.warnings()];
+function warningsOf(options: ServeOptions): string[] {
+  const { warnings, worldWarnings, held } = options;
+  return [...warnings, ...worldWarnings(), ...held.warnings(), ...doorWarnings(options)];
+}
+
+/** What waits for a person at the door. */
+function doorWarnings({ quarantineDesk, lockout }: ServeOptions): string[] {
+  const kept = quarantineDesk.list().length;
+  const locks = lockout.list().length;
+  return [
+    ...(kept > 0 ? [`mails whose sender is not proved: ${kept} (node-ctl quarantine list)`] : []),
+    ...(locks > 0 ? [`locked out after wrong tokens: ${locks} (node-ctl lockout list)`] : []),
+  ];
 }
 
 /** What this node says of itself, to its peer too. */

@@ -11,6 +11,13 @@ export interface HalfWay {
   readonly hooks: MacHooks;
 }
 
+/** Whether files may be half-way, by the job's document alone. */
+export function isHalfWay({ steps }: Job): boolean {
+  const names = Object.keys(steps);
+  const touched = names.filter((name) => name.startsWith(TOUCHED)).length;
+  return touched > 0 && !names.includes(`${SETTLED}${touched}`);
+}
+
 /** From the job's steps: each try that touches a file leaves one, and another when that is settled. */
 export function halfWayOf(job: Job, context: JobContext): HalfWay {
   const names = Object.keys(job.steps);

@@ -12,7 +12,7 @@ import type { MacReport, Phones } from '../servers/mac-phones.ts';
 import type { Makers } from '../servers/oui.ts';
 import type { Command, Ending, JobContext, Touched, Waiting } from './command.ts';
 import type { MacChangeGrammar, MacChangeParams } from './macchange-grammar.ts';
-import { halfWayOf } from './macchange-half-way.ts';
+import { halfWayOf, isHalfWay } from './macchange-half-way.ts';
 import { waitFor } from './macchange-waiting.ts';
 
 const KEYWORD = 'MACCHANGE';
@@ -44,6 +44,7 @@ export function createMacChange(services: MacChangeServices): Command<MacChangeP
     recheck: grammar.recheck,
     touches,
     route: () => ({ lane: 'servers', source: null }),
+    mustFinish: (job) => isHalfWay(job) || job.steps[CHANGE_STEP]?.doneAt != null,
     work: (job, params, context) => work(services, job, params, context),
   };
 }
@@ -70,8 +71,9 @@ async function work(
     context.progress(`changing ${server.id}`);
     report = await change(services, job, params, context, server, halfWay.hooks);
   } catch (error) {
-    context.signal.throwIfAborted();
-    return waitFor(services, job, params, context, error, halfWay.now());
+    const going = halfWay.now() ? uncancelled(context) : context;
+    going.signal.throwIfAborted();
+    return waitFor(services, job, params, going, error, halfWay.now());
   }
   await answer(services, job, params, uncancelled(context), server, report);
   return { kind: 'done', summary: summaryOf(params, report) };
@@ -148,10 +150,10 @@ async function answer(
   await answers.send(job, context, 'result', macChangeMail(view));
 }
 
-/** The same context, where a cancel comes too late; a shutdown does not. */
+/** The same context, where a cancel (whoever's) or the end of its time comes too late; a shutdown does not. */
 function uncancelled(context: JobContext): JobContext {
   const { signal } = context;
-  if (!signal.aborted || codeOf(signal.reason) !== 'job.cancelled') return context;
+  if (!signal.aborted || codeOf(signal.reason) === 'job.stopped') return context;
   return { ...context, signal: AbortSignal.timeout(FINISH_MS) };
 }
 

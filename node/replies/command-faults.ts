@@ -52,7 +52,7 @@ export const COMMAND_FAULTS: Readonly<Record<string, Sentence>> = {
   }),
   'mac-form': (values) => ({
     problem: `${said(values)} não é um MAC.`,
-    fix: `${LABEL_OF_PHONE} Com ou sem separadores: 010203040506 ou 01:02:03:04:05:06.`,
+    fix: `${LABEL_OF_PHONE} Com ou sem separadores: 000b82010203 ou 00:0b:82:01:02:03.`,
   }),
   'mac-multicast': (values) => ({
     problem: `O MAC ${said(values)} é de um grupo (multicast), e nenhum telefone tem um assim.`,

@@ -112,8 +112,8 @@ export interface WhitelistView extends AskedView {
 /** CANCELAR and REENVIAR: what became of it. */
 export interface JobActionView extends AskedView {
   readonly action: 'cancel' | 'resend';
-  /** `none`, `several`: no request, or more than one, of this person begins so. `over`: it has ended already. `open`: it is still in work. `not-resendable`: there is nothing that could be sent again. */
-  readonly result: 'done' | 'none' | 'several' | 'over' | 'open' | 'not-resendable' | 'unreachable';
+  /** `none`, `several`: no request, or more than one, of this person begins so. `over`: it has ended already. `begun`: it changes something just now, and is brought to an end. `open`: it is still in work. `not-resendable`: there is nothing that could be sent again. */
+  readonly result: 'done' | 'none' | 'several' | 'over' | 'begun' | 'open' | 'not-resendable' | 'unreachable';
   /** As it was written. */
   readonly wanted: string;
   readonly job: AskedJobView | null;

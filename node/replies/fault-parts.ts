@@ -40,9 +40,9 @@ export const HOW_TO_FILL: Readonly<Record<string, string>> = {
   CHECKIP: 'Informe o endereço IP público de quem não consegue conectar: CHECKIP=203.0.113.9.',
   MACCHANGE: 'Informe um ramal: MACCHANGE=3010.',
   MACATUAL:
-    'Informe o MAC que o ramal tem agora: MACATUAL=010203040506. Se ele não tem nenhum, escreva MACATUAL= e mais nada.',
+    'Informe o MAC que o ramal tem agora: MACATUAL=000b82010203. Se ele não tem nenhum, escreva MACATUAL= e mais nada.',
   MACFUTURO:
-    'Informe o MAC que o ramal deve ter: MACFUTURO=010203040599. Para retirar o MAC, escreva MACFUTURO= e mais nada.',
+    'Informe o MAC que o ramal deve ter: MACFUTURO=000b82010299. Para retirar o MAC, escreva MACFUTURO= e mais nada.',
   SERVER: 'Informe o servidor: SERVER=gv1p.',
   MODO: 'Para só olhar, sem alterar nada, escreva MODO=VER. Para liberar, deixe o campo de fora.',
   WHITELIST:

@@ -58,6 +58,12 @@ function notDone({ action, result, wanted }: JobActionView): Said {
         lead: `Este pedido já terminou: não há o que ${can}.`,
         advice: [],
       };
+    case 'begun':
+      return {
+        heading: 'O pedido já está sendo executado',
+        lead: 'A alteração já começou e vai ser levada até o fim: não dá mais para cancelar. O resultado chega em outro e-mail.',
+        advice: [],
+      };
     case 'open':
       return {
         heading: 'O pedido ainda não terminou',

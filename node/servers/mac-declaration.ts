@@ -60,7 +60,7 @@ const notation = {
 
 const recordFile = {
   path: plainPath.refine((path) => !path.includes('{'), 'must be the path of one file'),
-  field: having('{mac}'),
+  field: having('{mac}').refine((text) => text.trim() !== '{mac}', 'must have more in it than {mac}'),
   empty: line.refine((text) => !/[0-9A-Fa-f]{12}/.test(text), 'must not look like a MAC').default(''),
   ...notation,
 };

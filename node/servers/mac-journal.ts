@@ -106,7 +106,7 @@ export async function discardJournal(files: RemoteFiles, directory: string): Pro
     throw error;
   }
   const last = (name: string): boolean => name === MANIFEST || name.startsWith('state.');
-  for (const name of [...names.filter((name) => !last(name)), ...names.filter(last)]) {
+  for (const name of [...names.filter((each) => !last(each)), ...names.filter(last)]) {
     await files.remove(`${directory}/${name}`);
   }
   await files.removeDirectory(directory);

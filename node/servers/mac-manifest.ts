@@ -9,7 +9,7 @@ const MAX_REPORTED = 100;
 /** Of a file's name in that of its backup. */
 const MAX_NAME_SHOWN = 80;
 
-const path = z.string().startsWith('/').max(MAX_PATH_LENGTH);
+const pathSchema = z.string().startsWith('/').max(MAX_PATH_LENGTH);
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const mac = z
   .string()
@@ -20,12 +20,12 @@ const written = z.string().max(200).nullable();
 const reportSchema: z.ZodType<MacReport> = z.object({
   state: z.enum(['changed', 'already', 'refused']),
   files: z
-    .array(z.object({ path, before: written, after: written, backup: path.nullable() }))
+    .array(z.object({ path: pathSchema, before: written, after: written, backup: pathSchema.nullable() }))
     .max(MAX_REPORTED),
-  duplicates: z.array(z.object({ path, extension: z.string().max(8) })).max(10 * MAX_REPORTED),
+  duplicates: z.array(z.object({ path: pathSchema, extension: z.string().max(8) })).max(10 * MAX_REPORTED),
   refusal: fact.nullable(),
   warnings: z.array(fact).max(MAX_REPORTED),
-  backup: path.nullable(),
+  backup: pathSchema.nullable(),
 });
 
 const likeSchema = z.object({ mode: z.int(), uid: z.int(), gid: z.int() });
@@ -35,12 +35,25 @@ export const manifestSchema = z.object({
   request: z.object({ extension: z.string().regex(/^\d{3,8}$/), from: mac, to: mac }),
   /** Definition files: `fresh` has the new content, `former` the old, each beside `path`. */
   edits: z
-    .array(z.object({ path, fresh: path, former: path, backup: path, before: digest, after: digest }))
+    .array(
+      z.object({
+        path: pathSchema,
+        fresh: pathSchema,
+        former: pathSchema,
+        backup: pathSchema,
+        before: digest,
+        after: digest,
+      }),
+    )
     .max(MAX_REPORTED),
   /** Provisioning files, which get another name; `backup` has them as they were. */
-  moves: z.array(z.object({ path, from: path, to: path, backup: path, like: likeSchema })).max(MAX_REPORTED),
+  moves: z
+    .array(
+      z.object({ path: pathSchema, from: pathSchema, to: pathSchema, backup: pathSchema, like: likeSchema }),
+    )
+    .max(MAX_REPORTED),
   /** Files of ours beside those of the server, of no use once the change is settled. */
-  trash: z.array(path).max(3 * MAX_REPORTED),
+  trash: z.array(pathSchema).max(3 * MAX_REPORTED),
   report: reportSchema,
 });
 export type MacManifest = z.infer<typeof manifestSchema>;

@@ -69,8 +69,8 @@ export function planChange(
 ): MacPlan | MacReport {
   const judged = records.map((read) => ({ read, ...judge(read, request.extension) }));
   const files = judged.map(({ read, place }) => unchanged(read.file.path, place));
-  const fault = judged.find(({ fault }) => fault !== null)?.fault;
-  if (fault != null) return refused(fault, files);
+  const faulty = judged.find(({ fault }) => fault !== null)?.fault;
+  if (faulty != null) return refused(faulty, files);
 
   const places = judged.flatMap(({ read, place }) =>
     place === null || 'code' in read.now ? [] : [{ file: read.file, now: read.now, place }],

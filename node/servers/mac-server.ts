@@ -20,7 +20,9 @@ export async function notify(
     const said = (stderr.trim() === '' ? stdout : stderr).trim().slice(0, MAX_OUTPUT_SHOWN);
     return [{ code: 'notify-failed', message: `${argv[0]} ended with ${code ?? 'a signal'}: ${said}` }];
   } catch (error) {
-    if (!['server.timeout', 'server.too-much-output'].includes(codeOf(error))) throw error;
+    // A server that runs no program for us (a forced command) says so; a lost session is for whoever settles it.
+    const code = codeOf(error);
+    if (!code.startsWith('server.') || code === 'server.unreachable') throw error;
     return [{ code: 'notify-failed', message: messageOf(error) }];
   }
 }

@@ -145,7 +145,7 @@ async function undoEdit(
   writer: RecordWriter,
   log: Log,
 ): Promise<void> {
-  if (!(await exists(files, path))) return void log.warn('a file to be put back is gone', { path });
+  if (!(await exists(files, path))) return log.warn('a file to be put back is gone', { path });
   const content = await files.read(path, MAX_MAC_FILE_BYTES);
   const found = sha256(content);
   if (found === before) return;
@@ -158,7 +158,7 @@ async function undoEdit(
     : found === after
       ? await files.read(backup, MAX_MAC_FILE_BYTES)
       : writer.withMac(path, content, extension, from);
-  if (old === null) return void log.warn('a file was changed by somebody else and is left so', { path });
+  if (old === null) return log.warn('a file was changed by somebody else and is left so', { path });
   const stat = await files.stat(path);
   await files.remove(former);
   await createLike(files, former, old, stat);

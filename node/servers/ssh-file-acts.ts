@@ -138,7 +138,8 @@ export async function diskIsFull(sftp: SFTPWrapper, ask: Asking, path: string): 
     const found = await ask(whereOffered(ignore, (done) => sftp.ext_openssh_statvfs(path, done)));
     const { f_bavail: blocks, f_favail: files } = (found ?? {}) as { f_bavail?: number; f_favail?: number };
     return blocks === 0 || files === 0;
-  } catch {
+  } catch (error) {
+    if (sftpCode(error) === null) throw error; // no answer: the session is lost
     return false; // nobody knows
   }
 }

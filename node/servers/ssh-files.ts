@@ -19,6 +19,8 @@ export interface FilesWorld {
   readonly clock: Clock;
   /** Ends the session: where an answer did not come, nobody knows what is on its way. */
   readonly close: () => void;
+  /** Whether it has ended: ssh2 says nothing to a request that comes after. */
+  readonly isOver: () => boolean;
   readonly busyWith: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
@@ -58,7 +60,10 @@ export async function openFiles(world: FilesWorld): Promise<RemoteFiles> {
   const isThere = (path: string): Promise<boolean> =>
     ask((done) => sftp.lstat(path, done)).then(
       () => true,
-      () => false, // whatever it is that hides it, the first failure is told
+      (error: unknown) => {
+        if (sftpCode(error) === null) throw error; // no answer: the session is lost
+        return false; // whatever it is that hides it, the first failure is told
+      },
     );
   const nothing = (request: (done: (error?: Error | null) => void) => unknown): Promise<void> =>
     ask<undefined>((done) => request((error) => done(error, undefined)));
@@ -98,8 +103,9 @@ export async function openFiles(world: FilesWorld): Promise<RemoteFiles> {
 }
 
 /** Requests of SFTP with a time limit each. */
-function asking({ client, server, clock, close }: FilesWorld): Asking {
+function asking({ client, server, clock, close, isOver }: FilesWorld): Asking {
   return async <T>(request: (done: Done<T>) => unknown): Promise<T> => {
+    if (isOver()) throw lostConnection(server);
     const answered = new AbortController();
     const late = new AbortController();
     const text = `${addressOf(server)}: SFTP did not answer within ${REQUEST_TIMEOUT_MS / 1000} s`;

@@ -110,7 +110,7 @@ function createSession(
     run: (argv, runOptions) => busyWith(() => runProgram(client, server, clock, argv, runOptions)),
     files: () =>
       busyWith(async () => {
-        files ??= openFiles({ client, server, clock, close, busyWith });
+        files ??= openFiles({ client, server, clock, close, isOver: () => isOver, busyWith });
         return files;
       }),
     close,

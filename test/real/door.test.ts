@@ -130,6 +130,9 @@ describe('SENDER_AUTH=verify', () => {
       expect(told[0]?.raw).not.toContain(TOKEN);
       const { out } = await it.node.ctl('quarantine', 'list');
       expect(out).toMatch(new RegExp(`${id} .* ${reason} `));
+      expect((await it.node.ctl('status')).out).toMatch(
+        /sender is not proved: \d+ \(node-ctl quarantine list\)/,
+      );
       expect(await mailsOf(servers, it.maria)).toHaveLength(before);
     },
   );
@@ -190,6 +193,7 @@ describe('SENDER_AUTH=verify', () => {
     await ask(TOKEN, 2003);
     await it.audited({ event: 'mail.bad-token', reason: 'locked-out' });
     expect((await it.node.ctl('lockout', 'list')).out).toContain(it.maria);
+    expect((await it.node.ctl('status')).out).toContain('locked out after wrong tokens: 1');
     expect((await it.node.ctl('lockout', 'clear', it.maria)).code).toBe(0);
     await ask(TOKEN, 2004);
     await it.audited({ event: 'mail.accepted', subject: REQUEST.replace('1121', '2004') });

@@ -18,9 +18,9 @@ const registryOf = (from: ReturnType<typeof createMacChangeGrammar>) =>
     {
       ...simple('MACCHANGE'),
       fields: from.fields,
-      schema: from.schema as never,
+      schema: from.schema,
       example: from.example,
-      parse: from.parse as never,
+      parse: from.parse,
     },
   ]);
 const registry = registryOf(grammar);

@@ -77,7 +77,9 @@ function setup() {
     ...{ signal: abort.signal, log: silentLog, progress: () => undefined, position: () => 1 },
   };
   const attempt = (params = PARAMS) => command.work(job, params, context);
-  return { attempt, at, mails, notices, audit, faults, clock, abort, steps: () => Object.keys(job.steps) };
+  const mustFinish = () => command.mustFinish?.(job);
+  const steps = () => Object.keys(job.steps);
+  return { attempt, at, mails, notices, audit, faults, clock, abort, steps, mustFinish };
 }
 
 const mac = (at: ReturnType<typeof setup>['at']) =>
@@ -226,12 +228,49 @@ describe('MACCHANGE', () => {
     expect(at.log).toEqual([]);
   });
 
-  test('answers all the same when a cancel comes too late', async () => {
-    const { attempt, at, mails, abort } = setup();
-    at.before = ({ kind }) => {
-      if (kind === 'replace') abort.abort(new AppError('job.cancelled', 'cancelled'));
+  test.each(['job.cancelled', 'job.withdrawn', 'job.timeout'])(
+    'answers all the same when a cancel comes too late (%s)',
+    async (code) => {
+      const { attempt, at, mails, abort } = setup();
+      at.before = ({ kind }) => {
+        if (kind === 'replace') abort.abort(new AppError(code, 'too late'));
+      };
+      expect(await attempt()).toMatchObject({ kind: 'done' });
+      expect(mails.map(({ kind }) => kind)).toEqual(['result']);
+    },
+  );
+
+  test('is not given up half-way because of a cancel: the server is waited for', async () => {
+    const { attempt, at, abort } = setup();
+    at.after = ({ kind, disconnect }) => {
+      if (kind !== 'replace') return;
+      abort.abort(new AppError('job.withdrawn', 'cancelled'));
+      at.refusal = gone;
+      disconnect();
     };
-    expect(await attempt()).toMatchObject({ kind: 'done' });
-    expect(mails.map(({ kind }) => kind)).toEqual(['result']);
+    expect(await attempt()).toMatchObject({ kind: 'waiting', trouble: { code: 'mac.unsettled' } });
+  });
+
+  test('can be cancelled until it has touched a file, and not after that', async () => {
+    const { attempt, at, mustFinish } = setup();
+    at.refusal = gone;
+    await expect(attempt()).rejects.toMatchObject({ code: 'server.unreachable' });
+    expect(mustFinish()).toBe(false);
+    at.refusal = null;
+    at.before = ({ kind }) => {
+      if (kind === 'replace') throw new AppError('server.disk-full', 'full', { retriable: true });
+    };
+    await expect(attempt()).rejects.toMatchObject({ code: 'mac.failed' });
+    expect(mustFinish()).toBe(false);
+    at.before = ({ kind, disconnect }) => {
+      if (kind !== 'replace') return;
+      at.refusal = gone;
+      disconnect();
+    };
+    expect(await attempt()).toMatchObject({ kind: 'waiting' });
+    expect(mustFinish()).toBe(true);
+    [at.before, at.refusal] = [null, null];
+    await attempt();
+    expect(mustFinish()).toBe(true);
   });
 });

@@ -46,13 +46,24 @@ describe('what this node has had ignored', () => {
     await expiry.note(GV1, '203.0.113.10', inDays(31));
     expect(await expiry.round(signal)).toBe('gv1p: done');
     expect(audit.events).toEqual([]);
-    clock.advance({ hours: 24 * 30 });
+    clock.advance({ hours: 24 * 30 + 2 });
     await expiry.round(signal);
     expect(audit.events).toEqual([{ event: 'ban.ignore-expired', server: 'gv1p', ips: ['203.0.113.9'] }]);
     clock.advance({ hours: 24 });
     await expiry.round(signal);
     expect(visited).toEqual(['gv1p', 'gv1p', 'gv1p']);
     expect(await expiry.round(signal)).toBe('no ignore entries of this node anywhere');
+  });
+
+  test('is not forgotten before a server whose clock is behind has taken it out, too', async () => {
+    const { clock, visited, reopen, inDays } = await setup();
+    const expiry = await reopen();
+    await expiry.note(GV1, '203.0.113.9', inDays(30));
+    clock.advance({ hours: 24 * 30 });
+    await expiry.round(signal);
+    clock.advance({ hours: 1 });
+    await expiry.round(signal);
+    expect(visited).toEqual(['gv1p', 'gv1p']);
   });
 
   test('survives a restart, in a file that only the node reads', async () => {

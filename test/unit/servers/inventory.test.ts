@@ -119,6 +119,7 @@ test.each([
   [{ mac_files: [{ ...LINE, kind: 'lines' }] }, '.mac_files[0].kind', 'line, section or rename'],
   [{ mac_files: [{ ...LINE, field: 'MAC:' }] }, '.mac_files[0].field', '{mac}'],
   [{ mac_files: [{ ...LINE, field: '{mac} {mac}' }] }, '.mac_files[0].field', 'once'],
+  [{ mac_files: [{ ...LINE, field: ' {mac}' }] }, '.mac_files[0].field', 'more in it than {mac}'],
   [{ mac_files: [{ ...LINE, record: 'x' }] }, '.mac_files[0].record', '{ramal}'],
   [{ mac_files: [{ ...LINE, empty: '000000000000' }] }, '.mac_files[0].empty', 'MAC'],
   [{ mac_files: [{ ...LINE, feild: 'x' }] }, '.mac_files[0]', 'feild'],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { codeOf } from '../../../node/platform/errors.ts';
+import { AppError, codeOf } from '../../../node/platform/errors.ts';
 import { silentLog } from '../../../node/platform/log.ts';
 import { createPhones } from '../../../node/servers/mac-change.ts';
 import type { MacRequest } from '../../../node/servers/mac-phones.ts';
@@ -7,7 +7,6 @@ import { fixedClock } from '../../support/fixed-clock.ts';
 import { MAC_CONTENTS, macFilesIn } from '../../support/mac-files.ts';
 import { createMemoryRemote, type MemoryServer, type Operation } from '../../support/memory-remote.ts';
 import { sipServer } from '../../support/sip-server.ts';
-import { AppError } from '../../../node/platform/errors.ts';
 
 const JOB = 'a'.repeat(64);
 const OTHER = 'b'.repeat(64);
@@ -148,6 +147,33 @@ describe('a change', () => {
     expect(await phones.change(server, REPLACE, JOB, signal)).toEqual(report);
   });
 
+  test('tells of a server that runs no program for it, since the files are changed', async () => {
+    const { phones, server, at } = world();
+    at.before = ({ kind }) => {
+      if (kind === 'run') throw new AppError('server.refused', 'a forced command');
+    };
+    const report = await phones.change(server, REPLACE, JOB, signal);
+    expect(report).toMatchObject({ state: 'changed', warnings: [{ code: 'notify-failed' }] });
+  });
+
+  test('of two nodes at once goes on in one alone, and in the other later', async () => {
+    const { phones, server, remote, clock, at } = world();
+    const other = createPhones({ remote, nodeId: 'audio2', clock, log: silentLog });
+    const remove = { extension: '3011', from: '020000000011', to: null };
+    for (let round = 0; round < 5; round++) {
+      const asked = [
+        phones.change(server, REPLACE, JOB, signal),
+        other.change(server, remove, OTHER, signal),
+      ];
+      const ended = await Promise.all(asked.map((each) => each.then(({ state }) => state as string, codeOf)));
+      expect(['changed', 'mac.locked']).toEqual(expect.arrayContaining(ended));
+    }
+    await phones.change(server, REPLACE, JOB, signal);
+    await other.change(server, remove, OTHER, signal);
+    expect(text(at, 'endpoints_sip.def')).toContain('MAC:02:02:03:04:05:08\n[3011](base)\nMAC:None');
+    expect(text(at, '__ENDPOINTS__.DEF')).toMatch(/'020203040508'[^]*'3011': \{'serialnumber': ''/);
+  });
+
   test('tells of a notification that failed, since the files are changed', async () => {
     const { phones, server, at } = world();
     at.programs.set('reload-phones', () => ({ code: 3, stdout: '', stderr: 'no such thing\n' }));
@@ -215,8 +241,8 @@ describe('a change is refused, with nothing touched, where', () => {
 
   test('backups would be given out to phones', async () => {
     const { phones, server } = world();
-    const served = { ...server, macBackupDir: `${FILES}/tftp/old` };
-    await expect(phones.change(served, REPLACE, JOB, signal)).rejects.toMatchObject({
+    const inside = { ...server, macBackupDir: `${FILES}/tftp/old` };
+    await expect(phones.change(inside, REPLACE, JOB, signal)).rejects.toMatchObject({
       code: 'mac.backup-served',
     });
   });
@@ -399,6 +425,24 @@ describe('somebody else', () => {
     const { files } = await other.show(it.server, '3010', signal);
     expect(new Set(files.map(({ macs }) => macs[0])).size).toBe(1);
   });
+});
+
+test('once it was decided to take a change back, that stands, whoever comes next', async () => {
+  const it = world();
+  it.at.before = ({ kind, what, disconnect }) => {
+    if (what.endsWith('state.changed')) throw new AppError('server.file', 'no');
+    if (kind !== 'replace' || !what.includes('-old-')) return;
+    it.at.refusal = new AppError('server.unreachable', 'gone', { retriable: true });
+    disconnect();
+  };
+  await expect(it.phones.change(it.server, REPLACE, JOB, signal)).rejects.toMatchObject({
+    code: 'mac.unsettled',
+  });
+  it.at.before = null;
+  it.at.refusal = null;
+  await it.phones.change(it.server, ADD, OTHER, signal);
+  const { files } = await it.phones.show(it.server, '3010', signal);
+  expect(files.map(({ macs }) => macs[0])).toEqual([REPLACE.from, REPLACE.from, REPLACE.from]);
 });
 
 test('a cancel within the change lets it come to its end', async () => {

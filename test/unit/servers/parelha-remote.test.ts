@@ -17,6 +17,7 @@ async function forced(
   command: string | null,
   options: readonly string[] = [],
   settings = '',
+  fail2ban = 'exit 255',
 ) {
   const directory = await temporaryDirectory();
   onTestFinished(() => directory[Symbol.asyncDispose]());
@@ -26,7 +27,7 @@ async function forced(
     `privileged=no\nfail2ban_directory=${directory.path}\nlock=${directory.path}/lock\n${settings}`,
   );
   await mkdir(join(directory.path, 'bin'));
-  await writeFile(join(directory.path, 'bin/fail2ban-client'), '#!/bin/sh\nexit 255\n', { mode: 0o755 });
+  await writeFile(join(directory.path, 'bin/fail2ban-client'), `#!/bin/sh\n${fail2ban}\n`, { mode: 0o755 });
   const [program = '', ...args] = shell;
   const env = { PATH: `${directory.path}/bin:/usr/bin:/bin`, PARELHA_REMOTE_CONF: conf };
   const ran = spawnSync(program, [...args, HELPER, ...options], {
@@ -153,6 +154,19 @@ describe.each(SHELLS.map((shell) => [shell.join(' '), shell] as const))(
         const { status, stdout } = await forced(shell, `parelha-remote check ${ip}`);
         expect([ip, status, stdout]).toEqual([ip, 1, 'problem down fail2ban does not answer\nend\n']);
       }
+    });
+
+    test('tells of what may hold the address, and not of all that is ignored', async () => {
+      const fail2ban = `case $1 in
+        status) echo '\`- Jail list:   sshd, asterisk' ;;
+        banned) echo '[[]]' ;;
+        get) printf '|- 198.51.100.%s\\n' 1 2 3 9; printf '%s\\n' '|- 203.0.113.9' '|- 10.0.0.0/8' '|- 2001:db8::1' ;;
+      esac`;
+      const { stdout } = await forced(shell, 'parelha-remote check 203.0.113.9', [], '', fail2ban);
+      const ignored = stdout.split('\n').filter((line) => line.startsWith('ignore sshd'));
+      expect(ignored).toEqual(['ignore sshd 203.0.113.9', 'ignore sshd 10.0.0.0/8']);
+      const other = await forced(shell, 'parelha-remote check 2001:db8::2', [], '', fail2ban);
+      expect(other.stdout).toContain('ignore asterisk 2001:db8::1\n');
     });
 
     test('is its arguments where it is no forced command', async () => {
