@@ -21,7 +21,8 @@ Installs the node from this checkout, or upgrades it. Run as root.
   audio, audio2   which example becomes $CONFIG_FILE, where there is none yet
                   (config/audio.conf.example, config/audio2.conf.example)
   --prefix DIR    where the code goes (default: /opt/parelha)
-  --restart       restart the daemon at the end, where it runs
+  --restart       restart the daemon at the end, where it runs; nothing is changed where it
+                  would not start with the $CONFIG_FILE that is there
   --dry-run       say what would be done, and do nothing
 
 Exit codes: 0 installed, 1 a step failed (what ran before runs on), 2 wrong usage, 3 the host lacks something
@@ -172,10 +173,24 @@ install_code() {
   chmod -R u=rwX,go=rX "$new"
   (cd / && "$new/node_modules/.bin/node" "$new/node/main.ts" --help >/dev/null) ||
     die 1 "the new runtime does not run on this host (see above); nothing was changed"
+  check_config
   rm -rf "$old"
   [ ! -e "$prefix" ] || mv "$prefix" "$old"
   install -d -m 0755 "$(dirname "$prefix")"
   mv "$new" "$prefix"
+}
+
+# A new version may need a key that the old one did not know, and a daemon with a wrong configuration ends for good. So
+# the new code reads the file of before, as the service will, before it takes the place of code that runs.
+check_config() {
+  [ -e "$CONFIG_FILE" ] || return 0
+  if (cd / && env -i PATH="$PATH" runuser -u "$USER_NAME" -- \
+    "$new/node_modules/.bin/node" "$new/node/main.ts" --config "$CONFIG_FILE" --check); then
+    return 0
+  fi
+  [ "$restart" = no ] ||
+    die 1 "the new version would not start with this $CONFIG_FILE (see above; $checkout/config/node.conf.example has every key); nothing was changed: mend the file, then run this again"
+  bad_config=yes
 }
 
 install_config() {
@@ -266,6 +281,8 @@ next_steps() {
     say "Installed in $prefix, and restarted if it was running: node-ctl status"
   else
     say "Installed in $prefix. The running daemon is the old one until: systemctl restart parelha"
+    [ "$bad_config" = no ] ||
+      say "WARNING: it would not start again with this $CONFIG_FILE (see above): mend that first. $prefix/config/node.conf.example has every key."
   fi
 }
 
@@ -274,6 +291,7 @@ umask 022
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 checkout=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 fresh_config=no
+bad_config=no
 
 check_host
 make_user

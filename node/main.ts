@@ -4,10 +4,14 @@ import { createNode } from './node.ts';
 import { AppError, messageOf } from './platform/errors.ts';
 import { createLog } from './platform/log.ts';
 
-const USAGE = `Usage: node node/main.ts --config FILE
+const USAGE = `Usage: node node/main.ts --config FILE [--check]
 
 Runs one node in the foreground until SIGTERM or SIGINT. FILE holds KEY=VALUE lines; environment
 variables of the same names go over it. config/node.conf.example documents every key.
+
+  --check   says what is wrong with FILE and the files that it names, and runs nothing
+
+Exit codes: 0 ended as told, or FILE is good; 64 wrong usage; 70 failed; 78 FILE is wrong
 `;
 
 /** Exit codes as sysexits(3) has them: systemd shows them, and `RestartPreventExitStatus` can name them. */
@@ -31,6 +35,10 @@ async function main(): Promise<number> {
     return EXIT_USAGE;
   }
   const { config, warnings } = await loadConfig({ file: values.config, env: process.env });
+  if (values.check === true) {
+    process.stdout.write(warnings.map((warning) => `warning: ${warning}\n`).join(''));
+    return 0;
+  }
   const log = createLog({
     level: config.logLevel,
     style: process.env['JOURNAL_STREAM'] === undefined ? 'terminal' : 'journal',
@@ -47,9 +55,10 @@ async function main(): Promise<number> {
 }
 
 /** The command line; null where it is none of ours, which has then been said. */
-function readArguments(): { config?: string; help?: boolean } | null {
+function readArguments(): { config?: string; check?: boolean; help?: boolean } | null {
   try {
-    return parseArgs({ options: { config: { type: 'string' }, help: { type: 'boolean' } } }).values;
+    const [text, flag] = [{ type: 'string' }, { type: 'boolean' }] as const;
+    return parseArgs({ options: { config: text, check: flag, help: flag } }).values;
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n\n${USAGE}`);
     return null;

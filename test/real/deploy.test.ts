@@ -131,6 +131,32 @@ describe('deploy/install.sh', () => {
     INSTALL_TIMEOUT_MS,
   );
 
+  test(
+    'an upgrade that would not start with the configuration of before changes nothing, or says so',
+    async () => {
+      const whole = await readFile(host.outside(CONFIG), 'utf8');
+      await writeFile(host.outside(CONFIG), whole.replace(/^SENDER_AUTH=.*\n/m, ''));
+      await writeFile(host.outside('/opt/parelha/runs-now'), '');
+      const restarts = async (): Promise<number> =>
+        (await readFile(host.systemctlLog, 'utf8')).split('try-restart').length;
+      const before = await restarts();
+
+      const refused = await host.run(INSTALL, 'audio', '--restart');
+      expect(refused).toMatchObject({ code: 1 });
+      expect(refused.out).toMatch(
+        /SENDER_AUTH: is required; example: .*\n.*nothing was changed: mend the file/,
+      );
+      expect(await readdir(host.outside('/opt/parelha'))).toContain('runs-now');
+      expect(await restarts()).toBe(before);
+
+      const told = await host.run(INSTALL, 'audio');
+      expect(told).toMatchObject({ code: 0 });
+      expect(told.out).toMatch(/WARNING: it would not start again with this \/etc\/parelha\/node\.conf/);
+      await writeFile(host.outside(CONFIG), whole);
+    },
+    INSTALL_TIMEOUT_MS,
+  );
+
   test('refuses what it cannot do, and says all that is missing at once', async () => {
     expect(await host.run(INSTALL)).toMatchObject({ code: 2 });
     expect(await host.run(INSTALL, 'audio', '--prefix', '/')).toMatchObject({ code: 2 });
