@@ -8,6 +8,8 @@ const TRY_MS = 3_000;
 const TRIES = 2;
 /** Questions about one mail: DMARC walks up eight names, SPF may ask ten. */
 const MAX_QUESTIONS = 60;
+/** Questions about one mail without an answer; whoever has twenty signatures on a mail would hold the others up for minutes. */
+const MAX_UNANSWERED = 2;
 /** The codes that say for certain that there is nothing. */
 const NOTHING = new Set(['ENOTFOUND', 'ENODATA', 'EBADNAME']);
 
@@ -24,25 +26,29 @@ export interface BoundedLookup {
   failed(): boolean;
 }
 
-/** Asks each question once, and at most {@link MAX_QUESTIONS}; of what is over, it says that it does not exist. */
+/**
+ * Asks each question once, and at most {@link MAX_QUESTIONS}; of what is over, it says that it does not exist. A DNS that
+ * does not answer is not asked on and on.
+ */
 export function boundedLookup(lookup: Lookup): BoundedLookup {
   const answers = new Map<string, ReturnType<Lookup>>();
-  let failed = false;
+  let unanswered = 0;
   const ask: Lookup = async (name, type) => {
+    if (unanswered >= MAX_UNANSWERED) throw withCode('ETIMEOUT', name);
     try {
       return await lookup(name, type);
     } catch (error) {
-      failed ||= !NOTHING.has((error as NodeJS.ErrnoException).code ?? '');
+      if (!NOTHING.has((error as NodeJS.ErrnoException).code ?? '')) unanswered += 1;
       throw error;
     }
   };
   return {
-    failed: () => failed,
+    failed: () => unanswered > 0,
     lookup: (name, type) => {
       const key = `${type} ${name.toLowerCase()}`;
       const known = answers.get(key);
       if (known !== undefined) return known;
-      if (answers.size >= MAX_QUESTIONS) return Promise.reject(nothing(name));
+      if (answers.size >= MAX_QUESTIONS) return Promise.reject(withCode('ENOTFOUND', name));
       const answer = ask(name, type);
       answer.catch(() => undefined); // whoever asked is told; nobody else waits for it
       answers.set(key, answer);
@@ -55,7 +61,7 @@ export function boundedLookup(lookup: Lookup): BoundedLookup {
 export function lookupBelow(domain: string, lookup: Lookup): Lookup {
   return (name, type) => {
     const asked = name.toLowerCase().replace(/\.$/, '');
-    return isBelow(asked, domain) ? lookup(name, type) : Promise.reject(nothing(name));
+    return isBelow(asked, domain) ? lookup(name, type) : Promise.reject(withCode('ENOTFOUND', name));
   };
 }
 
@@ -64,6 +70,6 @@ export function isBelow(name: string, domain: string): boolean {
   return name === domain || name.endsWith(`.${domain}`);
 }
 
-function nothing(name: string): Error {
-  return Object.assign(new Error(`not looked up: ${name}`), { code: 'ENOTFOUND' });
+function withCode(code: string, name: string): Error {
+  return Object.assign(new Error(`not looked up: ${name}`), { code });
 }

@@ -6,11 +6,14 @@ export const TELLING_FIELDS = ['from', 'subject', 'date', 'message-id'] as const
 /** From fields are looked into up to this, and for so many addresses. */
 const MAX_FROM_LENGTH = 4 * 1024;
 const MAX_CLAIMED = 20;
+/** What some mailboxes put in front of a mail. */
+const MBOX_LINE = /^>?From /;
 
 /**
  * Why nobody can say what the header of a mail means; null where it is plain. A signature covers the last one of
  * several fields of a name (RFC 6376 section 5.4.2) while readers take the first, so whoever has a signed mail could
- * put another subject on top of it; and line ends that are not CRLF let two programs see two headers.
+ * put another subject on top of it; and line ends that are not CRLF, or names that are folded, let two programs see two
+ * headers.
  */
 export function headerAmbiguity(raw: Buffer): string | null {
   const header = headerOf(raw);
@@ -20,6 +23,10 @@ export function headerAmbiguity(raw: Buffer): string | null {
     return 'its header has line ends of several kinds';
   }
   const fields = headerFields(header);
+  // `Subject` and its colon on the next line are one field to those who verify signatures, and none to readers.
+  const lines = text.split(/\r?\n/).filter((line, at) => line !== '' && !(at === 0 && MBOX_LINE.test(line)));
+  const starts = lines.filter((line) => !/^[ \t]/.test(line)).length;
+  if (starts !== fields.length) return 'a line of it is no header field';
   for (const name of TELLING_FIELDS) {
     const count = countOf(fields, name);
     if (count > 1) return `it has ${count} ${name} fields`;

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { instantSchema } from '../../protocol/ledger.ts';
 import { nodeIdSchema } from '../../protocol/methods.ts';
 import type { Clock } from '../platform/clock.ts';
 import { isMissing, readBounded, writeDurable } from '../platform/durable.ts';
@@ -10,7 +11,9 @@ import type { AccessRecord, AccessStore } from './access-store.ts';
 const FILE_VERSION = 1;
 /** Living and removed ones together: a hundred times what the first user has. */
 const MAX_RECORDS = 20_000;
-const MAX_FILE_BYTES = 64 * 1024 * 1024;
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+/** A version that is so far ahead is no count of changes: past the last integer, nobody could change that record again. */
+const MAX_AHEAD = 1_000_000;
 /**
  * A removal is forgotten after so long: whoever has not heard of it by then is no peer any more. Those of people are
  * kept for ever, since the configuration may still name them.
@@ -22,7 +25,7 @@ const recordSchema = z.strictObject({
   key: z.string().regex(/^[a-z]{1,20}:[^\s]{1,320}$/),
   version: z.int().nonnegative(),
   node: nodeIdSchema,
-  at: z.iso.datetime({ offset: true }),
+  at: instantSchema,
   by: z.string().max(320),
   value: z.json(),
 });
@@ -37,6 +40,7 @@ export interface AccessStoreOptions {
   readonly nodeId: string;
   readonly clock: Clock;
   readonly maxRecords?: number;
+  readonly maxBytes?: number;
 }
 
 /**
@@ -44,7 +48,7 @@ export interface AccessStoreOptions {
  * @throws AppError `access.damaged` where the file cannot be read: without it, whoever was removed would be let in again
  */
 export async function openAccessStore(options: AccessStoreOptions): Promise<AccessStore> {
-  const { path, nodeId, clock, maxRecords = MAX_RECORDS } = options;
+  const { path, nodeId, clock, maxRecords = MAX_RECORDS, maxBytes = MAX_FILE_BYTES } = options;
   const inTurn = createKeyedMutex();
   const listeners = new Set<(record: AccessRecord) => void>();
   let records = await load(path);
@@ -62,9 +66,14 @@ export async function openAccessStore(options: AccessStoreOptions): Promise<Acce
     if (next.size > maxRecords && next.size > records.size) {
       throw new AppError('access.too-many', `there are ${maxRecords} people and tokens already`);
     }
+    const sorted = [...next.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    const text = `${JSON.stringify({ version: FILE_VERSION, records: sorted }, null, 1)}\n`;
+    // A larger file would not be read at the next start.
+    if (Buffer.byteLength(text) > maxBytes) {
+      throw new AppError('access.too-many', `people and tokens take more than ${maxBytes} bytes`);
+    }
     try {
-      const sorted = [...next.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1));
-      await writeDurable(path, `${JSON.stringify({ version: FILE_VERSION, records: sorted }, null, 1)}\n`);
+      await writeDurable(path, text);
     } catch (error) {
       throw new AppError('access.unwritable', messageOf(error), { retriable: true, cause: error });
     }
@@ -91,6 +100,7 @@ export async function openAccessStore(options: AccessStoreOptions): Promise<Acce
         const news = new Map<string, AccessRecord>();
         for (const record of incoming) {
           const known = news.get(record.key) ?? records.get(record.key);
+          if (record.version - (known?.version ?? 0) > MAX_AHEAD) continue;
           if (known === undefined ? isForgotten(record) : !isNewer(record, known)) continue;
           news.set(record.key, record);
         }

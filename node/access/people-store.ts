@@ -1,16 +1,20 @@
 import * as z from 'zod';
 import { AppError } from '../platform/errors.ts';
 import type { AccessRecord, AccessStore } from './access-store.ts';
-import type { ChangeablePeople, PeopleChange, Person, Role } from './people.ts';
+import {
+  type ChangeablePeople,
+  MAX_LIMITS,
+  type PeopleChange,
+  type Person,
+  type Role,
+  roleSchema,
+} from './people.ts';
 
 const PREFIX = 'person:';
-const ADDRESS = /^[^\s@]+@[a-z0-9.-]+$/;
+const ADDRESS = /^[^\s@<>()[\]\\,;:"]+@[a-z0-9.-]+$/;
 const DOMAIN = /^@[a-z0-9.-]+$/;
 const MAX_ADDRESS_LENGTH = 320;
-/** Of extensions or servers that one person is limited to; a large company has some hundreds. */
-export const MAX_LIMITS = 1000;
 
-export const roleSchema = z.enum(['admin', 'operador', 'consulta']);
 const limitsSchema = z.array(z.string().min(1).max(64)).max(MAX_LIMITS).nullable();
 const valueSchema = z.object({ role: roleSchema, extensions: limitsSchema, servers: limitsSchema });
 
@@ -43,10 +47,15 @@ export function createPeople({ store, whitelist, adminEmail }: PeopleOptions): C
   };
   const find = (text: string): Person | null => {
     const address = text.trim().toLowerCase();
+    // One address: of `eve@x, ana@example.com` a domain would let in the second, and both would be answered.
+    if (!ADDRESS.test(address)) return null;
     const at = address.lastIndexOf('@');
-    if (at <= 0) return null;
     const own = said(address);
-    return own === undefined ? (said(address.slice(at)) ?? null) : own;
+    if (own !== undefined) return own;
+    // `ana+x@` is mail of `ana@`: what is said of her by name is not to be got round by her domain.
+    const plus = address.indexOf('+');
+    const isTagged = plus > 0 && plus < at && said(address.slice(0, plus) + address.slice(at)) !== undefined;
+    return isTagged ? null : (said(address.slice(at)) ?? null);
   };
   const list = (): Person[] => {
     const addresses = new Set(configured.keys());
@@ -90,6 +99,12 @@ export function createPeople({ store, whitelist, adminEmail }: PeopleOptions): C
   };
 }
 
+/** What was said of somebody and of their domain, over the configuration. */
+export function recordsOf(store: Pick<AccessStore, 'get'>, address: string): AccessRecord[] {
+  const own = address.trim().toLowerCase();
+  return [own, own.slice(own.lastIndexOf('@'))].flatMap((name) => store.get(PREFIX + name) ?? []);
+}
+
 /** An entry in the form in which it is compared. @throws AppError `access.whitelist` */
 function keyOf(text: string): string {
   const entry = text.trim().toLowerCase();
@@ -103,8 +118,11 @@ function unlimited(address: string, role: Role): Person {
 
 /** What a record says of a person; of one that cannot be understood, that nobody is let in by it. */
 function personOf({ key, value, by, at }: AccessRecord): Person | null {
+  const address = key.slice(PREFIX.length);
   const read = valueSchema.safeParse(value);
-  return read.success ? { address: key.slice(PREFIX.length), ...read.data, added: { by, at } } : null;
+  // Mails go to admins: one that is no address would keep them from all.
+  const isWhole = ADDRESS.test(address) || (DOMAIN.test(address) && read.data?.role !== 'admin');
+  return read.success && isWhole ? { address, ...read.data, added: { by, at } } : null;
 }
 
 function sorted(limits: readonly string[] | null): string[] | null {

@@ -1,5 +1,11 @@
+import * as z from 'zod';
+
+/** Of extensions or servers that one person is limited to; a large company has some hundreds. */
+export const MAX_LIMITS = 1000;
+
 /** What somebody may do, from all to least. */
-export type Role = 'admin' | 'operador' | 'consulta';
+export const roleSchema = z.enum(['admin', 'operador', 'consulta']);
+export type Role = z.infer<typeof roleSchema>;
 
 /** Somebody who may ask for something; `@example.com` stands for all of a domain. */
 export interface Person {

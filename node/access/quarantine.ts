@@ -1,18 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { sha256Schema } from '../../protocol/job.ts';
 import { instantSchema } from '../../protocol/ledger.ts';
 import type { Audit } from '../audit.ts';
 import type { Clock } from '../platform/clock.ts';
-import {
-  isMissing,
-  readBounded,
-  removeDurable,
-  TEMPORARY_PREFIX,
-  writeDurable,
-} from '../platform/durable.ts';
+import { namesIn, readBounded, removeDurable, TEMPORARY_PREFIX, writeDurable } from '../platform/durable.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 
@@ -122,10 +116,7 @@ export async function openQuarantine(options: QuarantineOptions): Promise<Quaran
 }
 
 async function load(directory: string, log: Log): Promise<Map<string, Quarantined>> {
-  const names = await readdir(directory).catch((error: unknown): string[] => {
-    if (isMissing(error)) return [];
-    throw error;
-  });
+  const names = await namesIn(directory);
   const mails = new Map<string, Quarantined>();
   for (const name of names) {
     if (!/^[0-9a-f]{64}\.json$/.test(name)) continue;

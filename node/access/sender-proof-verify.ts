@@ -1,5 +1,5 @@
 import type { DKIMResult, DMARCOptions, DMARCResult } from 'mailauth';
-import { headerFields, headerOf } from '../mail/header-fields.ts';
+import { headerFields, type HeaderField, headerOf } from '../mail/header-fields.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
 import { boundedLookup, isBelow, type Lookup, lookupBelow } from './bounded-dns.ts';
@@ -10,6 +10,8 @@ import type { Proof, SenderProof } from './sender-proof.ts';
 
 /** A mail has one or two; with more, somebody means to keep us busy. */
 const MAX_SIGNATURES = 20;
+/** Of those over a part of the body (RFC 6376, `l=`) each is to be hashed by itself, and none counts. */
+const MAX_PARTIAL = 1;
 /** RFC 8301 section 3.2. */
 const MIN_KEY_BITS = 1024;
 const SPF_LIMIT_MS = 10_000;
@@ -104,12 +106,16 @@ async function policyOf({ address, domain, lookup }: Case): Promise<Policy> {
 async function isAligned(
   { address, domain, lookup }: Case,
   { published }: Policy,
-  found: Pick<DMARCOptions, 'spfDomains' | 'dkimDomains'>,
+  found: { readonly spfDomains?: readonly string[]; readonly dkimDomains?: readonly { domain: string }[] },
 ): Promise<boolean> {
-  const { spfDomains = [], dkimDomains = [] } = found;
+  // A registry that publishes a policy of its own would make all domains below it one organization.
+  const inLine = (one: string): boolean => isBelow(one, domain) || isBelow(domain, one);
+  const spfDomains = (found.spfDomains ?? []).filter(inLine);
+  const dkimDomains = (found.dkimDomains ?? []).filter((one) => inLine(one.domain));
   if (spfDomains.length + dkimDomains.length === 0) return false;
   if (!published) return dkimDomains.some((one) => one.domain === domain);
-  const dmarc = await evaluate({ headerFrom: [address], fromFields: 1, resolver: lookup, ...found });
+  const aligned = { spfDomains, dkimDomains };
+  const dmarc = await evaluate({ headerFrom: [address], fromFields: 1, resolver: lookup, ...aligned });
   return dmarc !== false && dmarc.status.result === 'pass';
 }
 
@@ -120,9 +126,9 @@ async function evaluate(options: DMARCOptions): Promise<DMARCResult | false> {
 
 async function signaturesOf({ raw, lookup, clock }: Case, { organization }: Policy): Promise<Signatures> {
   const fields = headerFields(headerOf(raw));
-  const signatures = countOf(fields, 'dkim-signature');
-  if (signatures === 0) return UNSIGNED;
-  if (signatures > MAX_SIGNATURES) return { ...UNSIGNED, complaints: [`it has ${signatures} signatures`] };
+  if (countOf(fields, 'dkim-signature') === 0) return UNSIGNED;
+  const tooMuch = excessOf(fields);
+  if (tooMuch !== null) return { ...UNSIGNED, complaints: [tooMuch] };
   const { dkimVerify } = await import('mailauth/lib/dkim/verify.js');
   const { results, headers } = await dkimVerify(raw, {
     resolver: lookupBelow(organization, lookup),
@@ -150,6 +156,14 @@ async function signaturesOf({ raw, lookup, clock }: Case, { organization }: Poli
     else found.complaints.push(`signature of ${signer}: ${why}`);
   }
   return found;
+}
+
+/** What of its signatures would keep a node busy for minutes; null where nothing would. */
+function excessOf(fields: readonly HeaderField[]): string | null {
+  const signatures = fields.filter(({ name }) => name === 'dkim-signature');
+  if (signatures.length > MAX_SIGNATURES) return `it has ${signatures.length} signatures`;
+  const partial = signatures.filter(({ value }) => /(?:^|;)\s*l\s*=/i.test(value)).length;
+  return partial > MAX_PARTIAL ? `it has ${partial} signatures over a part of the body` : null;
 }
 
 /** Why a signature does not count; null where it does. */

@@ -11,7 +11,9 @@ const BRACKETED = /[\p{Ps}<]\s*([0-9a-f]{8})\s*[\p{Pe}>]/giu;
  * value as in `RAMAIS=`.
  */
 const WORD =
-  /(?<=^|[\s\p{Ps}\p{Pe}"'])(?<!=\s*)(?=[0-9]{0,7}[a-f])[0-9a-f]{8}(?=$|[\s\p{Ps}\p{Pe}"'.,!?])(?!\s*=)/giu;
+  /(?<=^|[\s\p{Ps}\p{Pe}"'#*|;])(?<!=\s*)(?=[0-9]{0,7}[a-f])[0-9a-f]{8}(?=$|[\s\p{Ps}\p{Pe}"'.,!?:;|*])(?!\s*=)/giu;
+/** One that is called so. */
+const NAMED = /(?<=\b(?:TOKENS?|SENHA|CHAVE|C[OÓ]DIGO)\s{0,5}[:=]?\s{0,5})[0-9a-f]{8}(?![\p{L}\p{N}])/giu;
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
 
@@ -37,7 +39,7 @@ export function cutTokens(subject: string, listed: ReadonlySet<string>): Cut {
       tokens.push(token.toUpperCase());
       return ' ';
     });
-    left = blankListed(left, listed).replaceAll(WORD, BLANK);
+    left = blankListed(left, listed).replaceAll(NAMED, BLANK).replaceAll(WORD, BLANK);
   }
   if (left === whole) return { subject, tokens };
   // A plain form may be the longer one, and nothing that goes further is to outgrow what came in.

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Access } from '../access/access.ts';
 import type { People } from '../access/people.ts';
-import type { Permission } from '../access/permission.ts';
+import type { Permission } from '../commands/permission.ts';
 import type { Quarantine } from '../access/quarantine.ts';
 import type { SenderProof } from '../access/sender-proof.ts';
 import { idOf, refusalJob } from '../commands/answer-jobs.ts';
@@ -9,6 +9,7 @@ import type { Fault } from '../commands/command.ts';
 import { type IncomingMail, readMessage } from '../mail/message.ts';
 import type { Clock } from '../platform/clock.ts';
 import { codeOf, messageOf } from '../platform/errors.ts';
+import { createKeyedMutex } from '../platform/mutex.ts';
 import type { SetAside } from '../platform/set-aside.ts';
 import { digestOf } from '../queue/job-file.ts';
 import type { NewJob } from '../queue/spool.ts';
@@ -48,39 +49,39 @@ interface Case extends Admitted {
 export function createAcceptance(options: AcceptanceOptions): Acceptance {
   const desk = createDesk(options);
   const entrance = createEntrance({ ...options, desk, strangers: createStrangerQuota(options.clock) });
+  const inTurn = createKeyedMutex();
   const giveUp = (arrival: Arrival, error: unknown): Promise<Verdict> =>
     setAside(options, desk, arrival, error);
-
-  return {
-    giveUp,
-    decide: async (arrival) => {
-      let mail: IncomingMail;
-      try {
-        mail = await readMessage(arrival.raw);
-      } catch (error) {
-        if (codeOf(error) !== 'mail.unparsable') throw error;
-        return giveUp(arrival, error);
-      }
-      const known = arrival.meeting === 'new' ? null : options.known.mail(mail.identity);
-      if (known !== null) {
-        const sentence = 'the mail is in the ledger';
-        // A copy, or one that lost its flag: it is recorded, to be marked as read where a job answers it.
-        return known.digest !== null && arrival.meeting === 'again-unseen'
-          ? desk.conclude(arrival, mail.identity, 'duplicate', sentence)
-          : { outcome: 'duplicate', sentence };
-      }
-      if (mail.automatic !== null) {
-        const from = mail.from?.address ?? mail.fromText;
-        const facts = { from, reason: mail.automatic, loopOf: mail.loopOf };
-        const sentence = `automatic mail (${mail.automatic}) is not answered`;
-        return desk.conclude(arrival, mail.identity, 'ignored', sentence, facts);
-      }
-      const admitted = await entrance.judge(arrival, mail);
-      if ('outcome' in admitted) return admitted;
-      const it: Case = { options, desk, arrival, mail, ...admitted };
-      return arrival.meeting === 'again-seen' ? doubt(it) : enter(it, makeJob(it));
-    },
+  const decide = async (arrival: Arrival): Promise<Verdict> => {
+    let mail: IncomingMail;
+    try {
+      mail = await readMessage(arrival.raw);
+    } catch (error) {
+      if (codeOf(error) !== 'mail.unparsable') throw error;
+      return giveUp(arrival, error);
+    }
+    const known = arrival.meeting === 'new' ? null : options.known.mail(mail.identity);
+    if (known !== null) {
+      const sentence = 'the mail is in the ledger';
+      // A copy, or one that lost its flag: it is recorded, to be marked as read where a job answers it.
+      return known.digest !== null && arrival.meeting === 'again-unseen'
+        ? desk.conclude(arrival, mail.identity, 'duplicate', sentence)
+        : { outcome: 'duplicate', sentence };
+    }
+    if (mail.automatic !== null) {
+      const from = mail.from?.address ?? mail.fromText;
+      const facts = { from, reason: mail.automatic, loopOf: mail.loopOf };
+      const sentence = `automatic mail (${mail.automatic}) is not answered`;
+      return desk.conclude(arrival, mail.identity, 'ignored', sentence, facts);
+    }
+    const admitted = await entrance.judge(arrival, mail);
+    if ('outcome' in admitted) return admitted;
+    const it: Case = { options, desk, arrival, mail, ...admitted };
+    return arrival.meeting === 'again-seen' ? doubt(it) : enter(it, makeJob(it));
   };
+
+  // A mail out of quarantine comes beside those of the mailbox: what is good once is not to be found good by both.
+  return { giveUp, decide: (arrival) => inTurn('decide', () => decide(arrival)) };
 }
 
 /** What is made of a mail, and how that is called. */
@@ -118,7 +119,8 @@ function makeJob({ options, mail, door, arrival }: Case): Made {
   if (!parsed.ok) {
     // Who may not use a command learns nothing from its faults.
     const named = parsed.command === null ? [] : denials(options, refusal.requester, parsed.command);
-    return named.length > 0 ? refused(named, null) : refused(parsed.faults, parsed.corrected);
+    const told = options.permission.shownTo(refusal.requester, parsed);
+    return named.length > 0 ? refused(named, null) : refused(told.faults, told.corrected);
   }
   const { command, params } = parsed;
   const denied = options.permission.faultsOf(refusal.requester, command, params);

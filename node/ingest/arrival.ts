@@ -19,7 +19,7 @@ export interface Grammar {
         /** The keyword it was taken for; null where it asks for nothing that is known. */
         readonly command: string | null;
         readonly faults: readonly Fault[];
-        readonly corrected: string;
+        readonly corrected: string | null;
       };
 }
 

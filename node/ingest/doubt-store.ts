@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import {
@@ -13,6 +13,7 @@ import type { Audit } from '../audit.ts';
 import type { Clock } from '../platform/clock.ts';
 import {
   isMissing,
+  namesIn,
   readBounded,
   removeDurable,
   TEMPORARY_PREFIX,
@@ -128,11 +129,7 @@ async function load(
   read: (id: string) => Promise<StoredDoubt | null>,
 ): Promise<Map<string, number>> {
   const since = new Map<string, number>();
-  const names = await readdir(directory).catch((error: unknown) => {
-    if (isMissing(error)) return [];
-    throw error;
-  });
-  for (const name of names) {
+  for (const name of await namesIn(directory)) {
     if (name.startsWith(TEMPORARY_PREFIX)) await rm(join(directory, name), { force: true });
     if (!/^[0-9a-f]{64}\.json$/.test(name)) continue;
     const id = name.slice(0, -SUFFIX.length);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { SourceName } from '../../protocol/job.ts';
 import { type LegacyDocument, legacyDocumentSchema } from '../../protocol/legacy.ts';
-import type { Permission } from '../access/permission.ts';
+import type { Permission } from '../commands/permission.ts';
 import type { Audit } from '../audit.ts';
 import { idOf, noticeJob, refusalJob } from '../commands/answer-jobs.ts';
 import type { Command, Fault } from '../commands/command.ts';
@@ -123,11 +123,11 @@ async function admit(it: Case): Promise<string> {
   const request = command.parse(fields);
   const faults = request.ok ? notPermitted(it, [requester, sender], request.params) : request.faults;
   if (!request.ok || faults.length > 0) {
-    const corrected = request.ok ? null : request.corrected;
+    const told = permission.shownTo(requester, { faults, corrected: request.ok ? null : request.corrected });
     // Under an id of its own: the peer may yet hand the same job over by a call, and is to be told that it is refused.
     const id = handed === null ? it.id : idOf('drop-refused', it.id);
     const mail = { id, requester, subject, messageId: null, references: [] };
-    await take(options, refusalJob({ ...mail, reason: 'faults', faults, corrected }), 'drop.refused');
+    await take(options, refusalJob({ ...mail, reason: 'faults', ...told }), 'drop.refused');
     return `refused ${faults.map(({ field, code }) => `${field} ${code}`).join(', ')}; ${requester} is told`;
   }
   const job = handed === null ? newJob(it, request.params) : jobOf(it, handed, request.params);

@@ -7,6 +7,7 @@ import { idOf, refusalJob, type RefusalReason } from '../commands/answer-jobs.ts
 import type { IncomingMail } from '../mail/message.ts';
 import type { Clock } from '../platform/clock.ts';
 import { codeOf, messageOf } from '../platform/errors.ts';
+import { inTime } from '../platform/in-time.ts';
 import type { Arrival, Grammar, Verdict } from './arrival.ts';
 import type { Desk } from './desk.ts';
 import { quarantineNotice } from './quarantined.ts';
@@ -16,6 +17,8 @@ import type { StrangerQuota } from './stranger-quota.ts';
 /** Days as `2026-03-02`. */
 const DAY_DIGITS = 10;
 const MAX_SHOWN = 500;
+/** So long a stranger may take to be proved. */
+const STRANGER_MS = 3_000;
 const RELEASED: Proof = { proved: true, how: 'released', domain: '' };
 
 export interface EntranceOptions {
@@ -106,10 +109,11 @@ async function meetStranger(
   );
 }
 
-/** Nobody waits for the DNS of a stranger. */
+/** Nobody waits for the DNS of a stranger: a slow one would hold up all that come after. */
 async function proofOrDoubt(options: EntranceOptions, arrival: Arrival, mail: IncomingMail): Promise<Proof> {
   try {
-    return await proofOf(options, arrival, mail);
+    const proof = await inTime(options.clock, STRANGER_MS, proofOf(options, arrival, mail));
+    return proof ?? { proved: false, reason: 'dns', detail: 'the DNS of a stranger is not waited for' };
   } catch (error) {
     if (codeOf(error) !== 'access.dns') throw error;
     return { proved: false, reason: 'dns', detail: messageOf(error) };
@@ -160,7 +164,7 @@ async function refuse(
   const why: RefusalReason = reason ?? 'not-allowed';
   if (lock !== null) {
     const { who, since, until } = lock;
-    const clear = `node-ctl lockout clear ${who === '*' ? '--everybody' : who}`;
+    const clear = `node-ctl lockout clear ${who === '*' ? '--everybody' : asWord(who)}`;
     await desk.tellAdmin('locked-out', `${who} ${since}`, { from: who, until, clear });
   }
   // At most one polite answer a day: where SENDER_AUTH is off, anyone can write this address into a From line.
@@ -172,6 +176,11 @@ async function refuse(
     ...{ from, subject, reason: why, ...facts, answered },
     ...(lock === null ? {} : { lockedUntil: lock.until }),
   });
+}
+
+/** An address as one word of a command that somebody copies into a shell: its local part may be any text. */
+function asWord(address: string): string {
+  return /^[\w.@+-]+$/.test(address) ? address : `'${address.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 function dayOf(clock: Clock): string {

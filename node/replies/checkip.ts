@@ -128,7 +128,9 @@ function ignoredSentence({ state, ignored, ignoredUntil }: ServerReport, view: C
     case 'now':
       return `Entrou na lista de endereços ignorados${until}${isKept ? ': não será banido de novo nesse tempo' : ''}.`;
     case 'before':
-      return `${view.lookOnly ? 'Está' : 'Já estava'} na lista de endereços ignorados${until}.`;
+      if (view.lookOnly) return `Está na lista de endereços ignorados${until}.`;
+      // Asked for again, it stays there for longer.
+      return `Já estava na lista de endereços ignorados${until === '' ? '' : `, e fica nela${until}`}.`;
     case 'unknown':
       return 'Não sabemos se está na lista de endereços ignorados.';
     default:

@@ -126,7 +126,5 @@ export interface DigestView {
     readonly at: Temporal.Instant;
     readonly text: string;
   }[];
-  /** How many more there were than fit. */
-  readonly leftOut: number;
   readonly timeZone: string;
 }

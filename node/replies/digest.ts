@@ -27,7 +27,7 @@ interface Shown {
 /** Answers that were held back, in one mail: the newest where not all fit, in the order they were made. */
 export function digestMail(view: DigestView): ReplyMail {
   const shown = shownItems(view);
-  const total = view.items.length + view.leftOut;
+  const total = view.items.length;
   const missing = total - shown.length;
   const title = `Resumo: ${plural(total, 'resposta', 'respostas')}`;
   const rest =

@@ -11,7 +11,7 @@ const ADMIN_FIRST = 'O administrador precisa corrigir isso antes; depois, envie 
 /** What a refusal means and what to do, by its code; without the technical message. */
 const REFUSALS: Readonly<Record<string, (view: MacChangeView) => readonly string[]>> = {
   'extension-missing': ({ request, serverId }) => [
-    `O ramal ${request.extension} não está em todos os arquivos do servidor ${serverId}.`,
+    `Falta o ramal ${request.extension} em pelo menos um dos arquivos do servidor ${serverId}.`,
     'Confira o ramal e o servidor. Se os dois estão certos, o ramal precisa ser criado antes: fale com o administrador.',
   ],
   'mac-differs': ({ request }) => [
@@ -73,11 +73,13 @@ function digitsOf(written: string): string {
   return written.replaceAll(/[-:. ]/g, '').toLowerCase();
 }
 
-const WARNINGS: Readonly<Record<string, string>> = {
-  'notify-failed':
+const WARNINGS: Readonly<Record<string, (view: MacChangeView) => string>> = {
+  'notify-failed': () =>
     'Os arquivos foram alterados, mas o aviso ao sistema de telefonia falhou: pode ser preciso reiniciar o telefone, ou o administrador recarregar a configuração.',
-  'provisioning-missing':
-    'O arquivo de configuração do telefone não existe no servidor, por isso não foi alterado. Se o telefone usa um, o administrador precisa criá-lo.',
+  'provisioning-missing': ({ request }) =>
+    request.to === null
+      ? 'O arquivo de configuração do telefone não existe no servidor: não havia o que retirar dele.'
+      : 'O arquivo de configuração do telefone não existe no servidor, por isso não foi alterado. Se o telefone usa um, o administrador precisa criá-lo.',
 };
 
 /** What to know besides: the same MAC elsewhere, an unknown maker, what went on beside the change. */
@@ -112,7 +114,7 @@ export function warningGroups(view: MacChangeView): Group[] {
     const known = Object.hasOwn(WARNINGS, warning.code) ? WARNINGS[warning.code] : undefined;
     groups.push({
       title: 'Atenção',
-      lines: [...(known === undefined ? [] : [known]), ...technical(warning)],
+      lines: [...(known === undefined ? [] : [known(view)]), ...technical(warning)],
     });
   }
   return groups;

@@ -113,7 +113,10 @@ function backupBlocks({ report: { backup }, serverId }: MacChangeView): Block[] 
   if (backup === null) return [];
   return [
     heading('Cópia de segurança'),
-    say(`Os arquivos como eram estão no servidor, em ${backup}. O administrador pode voltar atrás com:`),
-    copy(`node-ctl mac restore ${backup} --server ${serverId}`),
+    // A path in a sentence would be wider than a phone.
+    say('Os arquivos como eram estão no servidor, em:'),
+    copy(backup),
+    say('O administrador pode voltar atrás com:'),
+    copy(`node-ctl mac restore ${backup.slice(backup.lastIndexOf('/') + 1)} --server ${serverId}`),
   ];
 }

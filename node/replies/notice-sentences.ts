@@ -46,7 +46,7 @@ export const NOTICE: Readonly<Record<NoticeKind, { heading: string; meaning: str
   },
   'whitelist-changed': {
     heading: 'Lista de acesso alterada',
-    meaning: 'A lista de quem pode fazer pedidos foi alterada. A mudança já vale nos dois servidores.',
+    meaning: 'A lista de quem pode fazer pedidos foi alterada, e a mudança já está valendo.',
     advice: 'Se você não esperava esta mudança, fale com quem a fez e desfaça com WHITELIST.',
   },
   'server-unsettled': {

@@ -21,6 +21,17 @@ export function limitText(values: readonly string[] | null, max = MAX_LISTED): s
   return `${values.slice(0, max).join(', ')}${more > 0 ? ` e mais ${more}` : ''}`;
 }
 
+/** What somebody may do, in one line; null for nobody. */
+export function rightsText(person: Pick<PersonView, 'role' | 'extensions' | 'servers'> | null): string {
+  if (person === null) return 'sem acesso';
+  const { role, extensions, servers } = person;
+  return [
+    ROLE[role],
+    ...(extensions === null ? [] : [`ramais ${limitText(extensions)}`]),
+    ...(servers === null ? [] : [`servidores ${limitText(servers)}`]),
+  ].join('; ');
+}
+
 /** Who added somebody. */
 export function addedText({ added }: PersonView, timeZone: string): string {
   return added === null ? 'pela configuração' : `por ${added.by}, em ${formatInstant(added.at, timeZone)}`;

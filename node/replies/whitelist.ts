@@ -10,7 +10,7 @@ import type { ReplyMail } from './views.ts';
 const MAX_PEOPLE_SHOWN = 140;
 /** Extensions and servers of one person, in a list of many. */
 const MAX_OF_EACH = 10;
-const ALL_TOLD = 'A mudança já vale nos dois servidores, e todos os administradores foram avisados.';
+const ALL_TOLD = 'A mudança já está valendo, e todos os administradores foram avisados.';
 
 /** WHITELIST: who may ask, or what became of a change. */
 export function whitelistMail(view: WhitelistView): ReplyMail {
@@ -56,7 +56,7 @@ function changeOpening({ what, person, before }: WhitelistView): { heading: stri
     case 'added':
       return { heading: 'Acesso incluído', lead: `${who} já pode fazer pedidos.` };
     case 'changed':
-      return { heading: 'Acesso alterado', lead: `O acesso de ${who} foi alterado e já está valendo.` };
+      return { heading: 'Acesso alterado', lead: `O acesso de ${who} foi alterado.` };
     case 'removed':
       return { heading: 'Acesso retirado', lead: `${who} não pode mais fazer pedidos.` };
     default:

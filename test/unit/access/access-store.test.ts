@@ -2,18 +2,23 @@ import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { RPC_METHODS } from '../../../protocol/methods.ts';
 import type { AccessRecord, AccessStore } from '../../../node/access/access-store.ts';
 import { isNewer, openAccessStore } from '../../../node/access/open-access-store.ts';
 import { fixedClock } from '../../support/fixed-clock.ts';
 import { createMemoryAccessStore } from '../../support/memory-access-store.ts';
 import { temporaryDirectory } from '../../support/process.ts';
 
-async function onDisk(nodeId = 'audio', maxRecords?: number) {
+async function onDisk(nodeId = 'audio', maxRecords?: number, maxBytes?: number) {
   const directory = await temporaryDirectory();
   const clock = fixedClock();
   const path = join(directory.path, 'access.json');
   const open = () =>
-    openAccessStore({ path, nodeId, clock, ...(maxRecords === undefined ? {} : { maxRecords }) });
+    openAccessStore({
+      ...{ path, nodeId, clock },
+      ...(maxRecords === undefined ? {} : { maxRecords }),
+      ...(maxBytes === undefined ? {} : { maxBytes }),
+    });
   return {
     ...{ path, clock, open, store: await open() },
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
@@ -172,6 +177,32 @@ describe('on disk', () => {
     await expect(made.store.put('token:c', 1, 'x')).rejects.toMatchObject({ code: 'access.too-many' });
     await made.store.put('token:a', 2, 'x');
     expect(made.store.get('token:a')?.value).toBe(2);
+  });
+
+  test('it grows to no size that could not be read at the next start, whoever tells of how much', async () => {
+    await using made = await onDisk('audio', 100, 2_000);
+    await made.store.put('token:a', 'x'.repeat(1_000), 'x');
+    const large = record({ key: 'token:b', value: 'x'.repeat(1_000) });
+    await expect(made.store.merge([large])).rejects.toMatchObject({ code: 'access.too-many' });
+    expect((await made.open()).list('')).toHaveLength(1);
+    await made.store.put('token:a', null, 'x');
+    expect(await made.store.merge([large])).toHaveLength(1);
+  });
+
+  test('the peer cannot have the last word for ever, by a version that nothing can come after', async () => {
+    await using made = await onDisk();
+    const last = record({ version: Number.MAX_SAFE_INTEGER, value: { role: 'admin' } });
+    expect(await made.store.merge([last, record({ key: 'token:a' })])).toHaveLength(1);
+    expect(await made.store.put(last.key, null, 'x')).toMatchObject({ version: 1 });
+  });
+
+  test('an instant that cannot be read is not taken over, where it would stop all later changes', async () => {
+    await using made = await onDisk();
+    await made.store.put('token:a', 1, 'x');
+    const wrong = record({ key: 'token:a', version: 2, at: '2026-03-02T11:00:00.1234567890Z', value: null });
+    await expect(made.store.merge([wrong])).rejects.toMatchObject({ code: 'access.invalid' });
+    expect(RPC_METHODS['access.put'].params.safeParse({ records: [wrong] }).success).toBe(false);
+    expect(await made.store.put('token:b', 1, 'x')).toMatchObject({ version: 1 });
   });
 
   test('a removal is forgotten after 400 days, that of a person never', async () => {

@@ -91,6 +91,27 @@ describe('a change', () => {
     expect(people.allows('ana@example.com')).toBe(true);
   });
 
+  test('of a domain lets no text in that merely ends with an address of it', () => {
+    const people = memoryPeople(['@example.com']);
+    for (const text of [
+      'eve@evil.example, ana@example.com',
+      'ana maria@example.com',
+      '@example.com',
+      '<ana@example.com',
+    ])
+      expect(people.find(text)).toBeNull();
+    expect(people.allows(' Ana@Example.com ')).toBe(true);
+  });
+
+  test('is not got round by a tag in the address where the whole domain is let in', async () => {
+    const people = memoryPeople(['@voz.example.test']);
+    await people.remove('bia@voz.example.test', 'x');
+    await people.put({ address: 'ana@voz.example.test', ...ALL, extensions: ['1121'] }, 'x');
+    expect(people.find('bia+1@voz.example.test')).toBeNull();
+    expect(people.find('ana+1@voz.example.test')).toBeNull();
+    expect(people.allows('caio+1@voz.example.test')).toBe(true);
+  });
+
   test.each(['put', 'remove'] as const)('the first admin cannot be changed by %s', async (how) => {
     const people = memoryPeople([]);
     const act =
@@ -116,6 +137,16 @@ describe('a change', () => {
       code: 'access.admin',
     });
   });
+
+  test.each(['@example.com', 'ana', 'ana,eve@example.com', 'Ana<ana@example.com'])(
+    'a record of the peer makes no admin of %s, to whom no mail could be sent',
+    async (address) => {
+      const store = createMemoryAccessStore();
+      await store.put(`person:${address}`, { role: 'admin', extensions: null, servers: null }, 'x');
+      const people = memoryPeople([], 'admin@example.com', store);
+      expect(people.admins()).toEqual(['admin@example.com']);
+    },
+  );
 
   test('a record that nobody understands lets nobody in', async () => {
     const store = createMemoryAccessStore();

@@ -26,6 +26,12 @@ describe('the word of the receiving server', () => {
     expect(await prove([...own, 'Return-Path: <ana@example.test>', GOOD])).toMatchObject({ proved: true });
   });
 
+  test('counts also where a mailbox has put its own line in front', async () => {
+    expect(await prove(['From ana@example.test Mon Mar  2 12:00:00 2026', GOOD])).toMatchObject({
+      proved: true,
+    });
+  });
+
   test.each<[string, string[], MailSource, string]>([
     ['a forged one below the real one', [FAILED, GOOD], {}, 'dmarc-fail'],
     ['a forged one above it under another id', [GOOD.replace(ID, 'evil.example'), FAILED], {}, 'dmarc-fail'],
@@ -74,6 +80,8 @@ describe('the word of the receiving server', () => {
     ['a line end of another kind', [GOOD, 'X: y\nSubject: RAMAIS=9999'], {}, 'header-ambiguous'],
     ['a bare carriage return', [GOOD, 'X: y\rSubject: RAMAIS=9999'], {}, 'header-ambiguous'],
     ['a NUL', [GOOD, 'X: y\0'], {}, 'header-ambiguous'],
+    ['a signed subject that a fold hides below another', [GOOD, 'Subject\r\n : Oi'], {}, 'header-ambiguous'],
+    ['a From that a vertical tab hides', [GOOD, 'From\v: eve@evil.example'], {}, 'header-ambiguous'],
   ])('does not count with %s', async (_, top, source, reason) => {
     expect(await prove(top, source)).toMatchObject({ proved: false, reason });
   });

@@ -44,6 +44,12 @@ describe('a mail that is verified here', () => {
     expect(await prove(up)).toMatchObject({ proved: true, domain: 'mail.example.test' });
   });
 
+  test('is not proved by a neighbour below a registry that publishes a policy of its own', async () => {
+    const neighbour = createSigner('evil.test');
+    const zone: Zone = { ...neighbour.records, '_dmarc.test': 'v=DMARC1; p=reject' };
+    expect(await prove(await neighbour.sign(mailSource()), zone)).toMatchObject({ proved: false });
+  });
+
   test('is proved without DMARC by a signature of exactly its domain alone', async () => {
     const quiet: Zone = { ...own.records, ...below.records };
     expect(await prove(await own.sign(mailSource()), quiet)).toMatchObject({ proved: true, how: 'dkim' });
@@ -112,6 +118,24 @@ describe('a mail that is verified here', () => {
       },
       'dkim-fail',
     ],
+    [
+      'with many signatures that a fold hides from whoever counts them',
+      async () => {
+        const signed = await own.sign(mailSource());
+        const [signature = ''] = signed.split(/\r\n(?=\S)/);
+        return `${`${signature.replace('Signature:', 'Signature\r\n :')}\r\n`.repeat(30)}${signed}`;
+      },
+      'header-ambiguous',
+    ],
+    [
+      'with a good signature below several over parts of its body, each to be hashed by itself',
+      async () => {
+        const inner = await own.sign(mailSource());
+        const partly = await own.sign(inner, { maxBodyLength: 5 });
+        return own.sign(partly, { maxBodyLength: 6 });
+      },
+      'dkim-fail',
+    ],
   ])('is not proved %s', async (_, mail, reason) => {
     expect(await prove(await mail())).toMatchObject({ proved: false, reason });
   });
@@ -172,6 +196,19 @@ describe('a DNS that does not answer', () => {
     expect(await prove(signed, { ...ZONE, '_dmarc.example.test': '!ESERVFAIL' }).catch(codeOf)).toBe(
       'access.dns',
     );
+  });
+
+  test('is not asked on and on for a mail with many signatures', async () => {
+    let mail = await own.sign(mailSource());
+    for (const selector of ['s1', 's2', 's3']) mail = await createSigner('example.test', selector).sign(mail);
+    const zone: Zone = Object.fromEntries(
+      ['parelha', 's1', 's2', 's3'].map((name) => [`${name}._domainkey.example.test`, '!ETIMEOUT']),
+    );
+    const lookup = zoneLookup({ ...DMARC, ...zone });
+    const raw = Buffer.from(mail);
+    const proving = createVerifyProof({ lookup, clock }).prove(raw, await readMessage(raw), false);
+    expect(await proving.catch(codeOf)).toBe('access.dns');
+    expect(lookup.asked.filter((name) => name in zone)).toHaveLength(2);
   });
 
   test('is waited for ten minutes for each domain, and for a domain that answers again anew', async () => {

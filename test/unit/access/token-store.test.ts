@@ -97,6 +97,28 @@ describe('a stored token', () => {
     expect(await createTokenStore(other, fixedClock()).find([token], ANA, 'job')).toBeNull();
   });
 
+  test('of the peer with a time that cannot be read opens nothing, and stops nothing', async () => {
+    const { tokens, store } = world();
+    const { id, token } = await add(tokens);
+    const value = store.get(`token:${id}`)?.value as Record<string, unknown>;
+    const expiresAt = '2027-03-02T11:00:00.1234567890Z';
+    await store.put('token:000000000000', structuredClone({ ...value, for: null, expiresAt }) as never, 'x');
+    expect(await tokens.find([token], ANA, 'job')).toBe(id);
+  });
+
+  test('costs no more time than some seconds, whatever the peer tells of', async () => {
+    const { tokens, store } = world();
+    const { id } = await add(tokens);
+    const value = store.get(`token:${id}`)?.value as Record<string, unknown>;
+    for (let n = 0; n < 1_000; n += 1) {
+      const salt = n.toString(16).padStart(4, '0');
+      await store.put(`token:${salt}`, structuredClone({ ...value, salt }) as never, 'x');
+    }
+    const begun = performance.now();
+    expect(await tokens.find(['00000000'], ANA, 'job')).toBeNull();
+    expect(performance.now() - begun).toBeLessThan(20_000);
+  });
+
   test('there are at most twenty of a person that open, and old ones are forgotten', async () => {
     const { tokens, clock, store } = world();
     for (let n = 0; n < 20; n += 1) await add(tokens, { expiresAt: inHours(clock, 1) });

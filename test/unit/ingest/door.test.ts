@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import * as z from 'zod';
 import { describe, expect, test } from 'vitest';
 import type { AuditEvent } from '../../../node/audit.ts';
 import type { Proof, SenderProof } from '../../../node/access/sender-proof.ts';
@@ -242,6 +244,19 @@ describe('tokens at the door', () => {
     });
   });
 
+  test('the command that lifts a lock can be copied into a shell, whatever the address', async () => {
+    await using it = await door({ requireToken: true });
+    const from = "`id${ifs}-u`'x@staff.example.test";
+    for (let n = 1; n <= 5; n += 1)
+      await it.take({ from, subject: `[0000000${n}] RAMAIS=1` }, passed('staff.example.test'));
+    const notice = it.acceptor.jobs.find(({ request }) => request.params['kind'] === 'locked-out');
+    const script = z
+      .string()
+      .parse(notice?.details?.['clear'])
+      .replace('node-ctl', String.raw`printf '%s\n'`);
+    expect(execFileSync('sh', ['-c', script], { encoding: 'utf8' })).toBe(`lockout\nclear\n${from}\n`);
+  });
+
   test('one that is good once makes one job, also where the mail is decided on again after a full disk', async () => {
     await using it = await door({ requireToken: true });
     const { id, token } = await it.tokens.add({ for: ANA, expiresAt: null, singleUse: true, note: '' }, 'x');
@@ -257,6 +272,19 @@ describe('tokens at the door', () => {
     });
     expect(it.commands()).toEqual(['RAMAIS', 'RECUSA']);
     expect(JSON.stringify([it.acceptor.jobs, it.audit, it.lines])).not.toContain(token);
+  });
+
+  test('one that is good once is good for one of two mails that are decided on at a time', async () => {
+    await using it = await door({ requireToken: true });
+    const { token } = await it.tokens.add({ for: ANA, expiresAt: null, singleUse: true, note: '' }, 'x');
+    await it.take({ subject: `[${token}] RAMAIS=1` });
+    await it.take({ subject: `[${token}] RAMAIS=2` });
+    const ids = it.quarantine.list().map(({ id }) => id);
+    const told = await Promise.all(ids.map((id) => it.quarantine.release(id)));
+    expect(
+      told.map(({ message }) => message.split(' ')[0] ?? '').toSorted((a, b) => a.localeCompare(b)),
+    ).toEqual(['accepted:', 'bad-token:']);
+    expect(it.commands().filter((command) => command === 'RAMAIS')).toHaveLength(1);
   });
 
   test('one that is good once is not used up by a subject at fault', async () => {
@@ -299,6 +327,25 @@ test('nobody waits for the DNS of a stranger', async () => {
     event: 'mail.not-allowed',
     proof: { proved: false, reason: 'dns' },
   });
+});
+
+test('nobody waits for the DNS of a stranger that takes its time', async () => {
+  const asked: string[] = [];
+  const proof: SenderProof = {
+    prove: (_, { from }) => {
+      asked.push(from?.address ?? '');
+      return from?.address === ANA
+        ? Promise.resolve({ proved: true, how: 'dkim', domain: 'example.test' })
+        : new Promise(() => undefined);
+    },
+  };
+  await using it = await door({ proof });
+  const stranger = it.take({ from: 'eve@evil.example' });
+  const next = it.take();
+  await eventually('the question', () => asked.length === 1);
+  it.clock.advance({ seconds: 5 });
+  expect(await stranger).toMatchObject({ event: 'mail.not-allowed', answered: false });
+  expect(await next).toMatchObject({ event: 'mail.accepted' });
 });
 
 /** RAMAIS and MACCHANGE, as far as these tests need them. */

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createPermission, type Permission } from '../../../node/access/permission.ts';
+import { createPermission, type Permission } from '../../../node/commands/permission.ts';
 import type { AuditEvent } from '../../../node/audit.ts';
 import { createRamaisGrammar } from '../../../node/commands/ramais-grammar.ts';
 import { createDropAdmission } from '../../../node/ingest/drop-admission.ts';

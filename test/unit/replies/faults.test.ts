@@ -68,9 +68,12 @@ test('a person with no command at all is not told an empty list', () => {
 test('no grammar gives a fault that the mails have no words for', async () => {
   const node = join(import.meta.dirname, '../../../node');
   const codes = new Set<string>();
-  for await (const name of glob(['commands/*grammar.ts', 'commands/extensions.ts', 'access/permission.ts'], {
-    cwd: node,
-  })) {
+  for await (const name of glob(
+    ['commands/*grammar.ts', 'commands/extensions.ts', 'commands/permission.ts'],
+    {
+      cwd: node,
+    },
+  )) {
     const source = await readFile(join(node, name), 'utf8');
     for (const [, code = ''] of source.matchAll(/code: '([a-z-]+)'/g)) codes.add(code);
   }

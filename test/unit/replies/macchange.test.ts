@@ -16,7 +16,8 @@ const refused = (code: string, ...macs: readonly (string | null)[]): MacReport =
 test('before and after are told file by file, with the way back', () => {
   const said = told(CHANGED);
   expect(said).toContain('/opt/gv2p/endpoints_sip.def Antes: 010203040506 Depois: 010203040599');
-  expect(said).toContain(`node-ctl mac restore ${CHANGED.backup ?? '?'} --server gv2p`);
+  const name = CHANGED.backup?.split('/').at(-1) ?? '?';
+  expect(said).toContain(`node-ctl mac restore ${name} --server gv2p`);
 });
 
 test('a file that was left as it was has no after', () => {
@@ -92,4 +93,19 @@ test('a MAC is shown as on the label of a phone, and what is none as it stands',
   expect(shownMac('0102030405aa')).toBe('01:02:03:04:05:AA');
   expect(shownMac('see below')).toBe('see below');
   expect(shownMac(null)).toBe('nenhum');
+});
+
+test('a removal does not ask for a provisioning file to be made', () => {
+  const report: MacReport = {
+    ...refused('extension-missing'),
+    ...{ state: 'changed', refusal: null },
+    warnings: [{ code: 'provisioning-missing', message: '/srv/tftp/cfg020000000011.xml is not there' }],
+  };
+  const text = (to: string | null): string => {
+    const request = { extension: '3010', from: '020000000011', to };
+    return macChangeMail(macView(report, { request })).text.replaceAll(/\s+/g, ' ');
+  };
+  expect(text('0102030405aa')).toContain('precisa criá-lo');
+  expect(text(null)).toContain('não havia o que retirar');
+  expect(text(null)).not.toContain('criá-lo');
 });

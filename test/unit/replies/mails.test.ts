@@ -243,7 +243,7 @@ describe('hostile text in any field of any view', () => {
       soil(whitelist('changed', { person: PEOPLE[2] ?? null, before: PEOPLE[3] ?? null })),
     ),
     cancel: jobActionMail(soil(action('cancel', 'none', JOBS[0] ?? null))),
-    digest: digestMail(soil({ items: [{ subject: 'x', at, text: 'x' }], leftOut: 1, timeZone: 'UTC' })),
+    digest: digestMail(soil({ items: [{ subject: 'x', at, text: 'x' }], timeZone: 'UTC' })),
     failed: failedMail(soil({ request: JOB.request, subject: 'x', jobId: 'x', code: 'x', attempts: 2 })),
     notice: noticeMail(
       soil({

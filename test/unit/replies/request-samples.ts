@@ -220,7 +220,6 @@ export function requestSamples(others: Readonly<Record<string, ReplyMail>>): Rec
         { ...held('result'), at: AT },
         { ...held('refusal'), at: AT.add({ minutes: 12 }) },
       ],
-      leftOut: 3,
       timeZone: 'America/Sao_Paulo',
     }),
   };
