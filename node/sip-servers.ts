@@ -4,6 +4,7 @@ import type { Base } from './base.ts';
 import { createFail2ban } from './servers/fail2ban.ts';
 import { openIgnoreExpiry } from './servers/ignore-expiry.ts';
 import { createPhones } from './servers/mac-change.ts';
+import { createSparingBans } from './servers/sparing-bans.ts';
 import type { Stores } from './stores.ts';
 
 export type SipServers = Awaited<ReturnType<typeof assembleSipServers>>;
@@ -15,7 +16,7 @@ export async function assembleSipServers(
   { remote }: Adapters,
 ) {
   const roomLog = log.with({ room: 'servers' });
-  const bans = createFail2ban({ remote, clock });
+  const bans = createSparingBans(createFail2ban({ remote, clock }), clock);
   const phones = createPhones({ remote, nodeId: config.nodeId, clock, log: roomLog });
   const path = join(config.stateDir, 'ignored.json');
   const { servers } = config;

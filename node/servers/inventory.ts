@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import * as z from 'zod';
 import { sourceNameSchema, type SourceName } from '../../protocol/job.ts';
+import { misspeltFields, plainProblem } from './inventory-problems.ts';
 import { isPlainPath, type MacFile, macFileSchema } from './mac-declaration.ts';
 
 const MAX_SERVERS = 1000;
@@ -95,55 +96,58 @@ const notifySchema = z
   .refine(([program]) => program !== '', 'must begin with a program');
 
 /** One server as SERVERS_FILE has it. Fields that are not ours are passed over: the old scripts add some. */
-const serverSchema = z
-  .looseObject({
-    id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/, 'must be 1 to 32 letters, digits, _ or -'),
-    name: z.string().max(MAX_NAME_LENGTH).optional(),
-    host: z
-      .string()
-      .max(MAX_HOST_LENGTH)
-      .regex(/^[A-Za-z0-9]([A-Za-z0-9._:-]*[A-Za-z0-9])?$/, 'must be a host name or an IP address'),
-    enabled: z.boolean().default(true),
-    audios_from: sourceNameSchema.nullish(),
-    port: z.int().min(1).max(65_535).nullish(),
-    user: z
-      .string()
-      .regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/, 'must be the name of an account')
-      .nullish(),
-    key_file: z.string().min(1).max(MAX_PATH_LENGTH).nullish(),
-    host_key: z.union([fingerprint, z.array(fingerprint).max(MAX_HOST_KEYS)], HOST_KEY_FORM).nullish(),
-    commands: z.array(commandName).max(MAX_COMMANDS).nullish(),
-    fail2ban: fail2banSchema.nullish(),
-    mac_files: z.array(macFileSchema).max(MAX_MAC_FILES).nullish(),
-    mac_backup_dir: absolutePath.nullish(),
-    notify: notifySchema.nullish(),
-  })
-  .transform((server): Server => ({
-    id: server.id,
-    name: server.name === undefined || server.name === '' ? server.id : server.name,
-    host: server.host,
-    enabled: server.enabled,
-    audiosFrom: server.audios_from ?? null,
-    port: server.port ?? SSH_PORT,
-    user: server.user ?? null,
-    keyFile: server.key_file ?? null,
-    hostKeys: typeof server.host_key === 'string' ? [server.host_key] : (server.host_key ?? []),
-    commands: [...new Set(server.commands ?? DEFAULT_COMMANDS)],
-    fail2ban: {
-      sudo: server.fail2ban?.sudo ?? false,
-      jailDirectory: server.fail2ban?.jail_directory ?? '/etc/fail2ban/jail.d',
-      logs: server.fail2ban?.logs ?? ['/var/log/fail2ban.log'],
-    },
-    macFiles: server.mac_files ?? [],
-    macBackupDir: server.mac_backup_dir ?? '/var/backups/parelha',
-    notify: server.notify ?? null,
-  }));
+const entrySchema = z.looseObject({
+  id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/, 'must be 1 to 32 letters, digits, _ or -'),
+  name: z.string().max(MAX_NAME_LENGTH).optional(),
+  host: z
+    .string()
+    .max(MAX_HOST_LENGTH)
+    .regex(/^[A-Za-z0-9]([A-Za-z0-9._:-]*[A-Za-z0-9])?$/, 'must be a host name or an IP address'),
+  enabled: z.boolean().default(true),
+  audios_from: sourceNameSchema.nullish(),
+  port: z.int().min(1).max(65_535).nullish(),
+  user: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/, 'must be the name of an account')
+    .nullish(),
+  key_file: z.string().min(1).max(MAX_PATH_LENGTH).nullish(),
+  host_key: z.union([fingerprint, z.array(fingerprint).max(MAX_HOST_KEYS)], HOST_KEY_FORM).nullish(),
+  commands: z.array(commandName).max(MAX_COMMANDS).nullish(),
+  fail2ban: fail2banSchema.nullish(),
+  mac_files: z.array(macFileSchema).max(MAX_MAC_FILES).nullish(),
+  mac_backup_dir: absolutePath.nullish(),
+  notify: notifySchema.nullish(),
+});
+
+const serverSchema = entrySchema.transform((server): Server => ({
+  id: server.id,
+  name: server.name === undefined || server.name === '' ? server.id : server.name,
+  host: server.host,
+  enabled: server.enabled,
+  audiosFrom: server.audios_from ?? null,
+  port: server.port ?? SSH_PORT,
+  user: server.user ?? null,
+  keyFile: server.key_file ?? null,
+  hostKeys: typeof server.host_key === 'string' ? [server.host_key] : (server.host_key ?? []),
+  commands: [...new Set(server.commands ?? DEFAULT_COMMANDS)],
+  fail2ban: {
+    sudo: server.fail2ban?.sudo ?? false,
+    jailDirectory: server.fail2ban?.jail_directory ?? '/etc/fail2ban/jail.d',
+    logs: server.fail2ban?.logs ?? ['/var/log/fail2ban.log'],
+  },
+  macFiles: server.mac_files ?? [],
+  macBackupDir: server.mac_backup_dir ?? '/var/backups/parelha',
+  notify: server.notify ?? null,
+}));
 
 const inventorySchema = z.looseObject({ sip_servers: z.array(serverSchema).max(MAX_SERVERS) });
 
-/** What SERVERS_FILE says, or all that is wrong with it: `sip_servers[2].host: …`, without its values. */
+/**
+ * What SERVERS_FILE says, or all that is wrong with it: `sip_servers[2].host: …`, without its values. `doubts`: what
+ * counts for nothing and was hardly meant so.
+ */
 export type Inventory =
-  | { readonly ok: true; readonly servers: readonly Server[] }
+  | { readonly ok: true; readonly servers: readonly Server[]; readonly doubts: readonly string[] }
   | { readonly ok: false; readonly problems: readonly string[] };
 
 /** Reads the text of a `servers.json`. Ids differ in more than their case, because people type them. */
@@ -154,7 +158,7 @@ export function parseInventory(text: string): Inventory {
   } catch (error) {
     return { ok: false, problems: [whyNotJson(error)] };
   }
-  const read = inventorySchema.safeParse(document);
+  const read = inventorySchema.safeParse(document, { error: plainProblem });
   if (!read.success) {
     const problems = read.error.issues.map((issue) => `${pathOf(issue.path)}: ${issue.message}`);
     return { ok: false, problems: problems.slice(0, MAX_PROBLEMS) };
@@ -162,7 +166,16 @@ export function parseInventory(text: string): Inventory {
   const servers = read.data.sip_servers;
   const problems = [...repeatedIds(servers), ...servers.flatMap(macProblems)];
   if (problems.length > 0) return { ok: false, problems: problems.slice(0, MAX_PROBLEMS) };
-  return { ok: true, servers };
+  return { ok: true, servers, doubts: doubtsOf(document).slice(0, MAX_PROBLEMS) };
+}
+
+function doubtsOf(document: unknown): string[] {
+  const { sip_servers: entries } = document as { sip_servers: readonly { fail2ban?: unknown }[] };
+  const [fields, ofFail2ban] = [Object.keys(entrySchema.shape), Object.keys(fail2banSchema.shape)];
+  return entries.flatMap((entry, index) => [
+    ...misspeltFields(entry, fields, `sip_servers[${index}]`),
+    ...misspeltFields(entry.fail2ban, ofFail2ban, `sip_servers[${index}].fail2ban`),
+  ]);
 }
 
 function repeatedIds(servers: readonly Server[]): string[] {

@@ -1,3 +1,13 @@
+import {
+  type Area,
+  isComment,
+  isWhole,
+  linesOf,
+  linesWith,
+  type Reader,
+  readerOf,
+  sectionsOf,
+} from './mac-areas.ts';
 import type { MacRecordFile } from './mac-declaration.ts';
 import { printMac, readMac } from './mac.ts';
 
@@ -6,8 +16,7 @@ const MAX_PLACES = 20;
 /** What stands in the place of a MAC is shown so far. */
 const MAX_VALUE_LENGTH = 64;
 const EXTENSION_DIGITS = { min: 3, max: 8 };
-const MAX_INDENT = 1000;
-const LINE_COMMENTS = ['#', ';', '//'];
+const MAX_BLANKS = 16;
 /** Ends a value that the field's template does not end itself. */
 const VALUE_END = /[\s,;'"()[\]{}<>]/;
 
@@ -82,94 +91,10 @@ export function writePlace(text: string, place: MacPlace, file: MacRecordFile, m
   return text.slice(0, place.start) + value + text.slice(place.end);
 }
 
-/** A stretch of a text: a line without its end, or a section. */
-interface Area {
-  readonly start: number;
-  readonly end: number;
-  /** Of a section; null for a line, and for a section of something else. */
-  readonly extension: string | null;
-}
-
 /** A value in a line. */
 interface Span {
   readonly from: number;
   readonly to: number;
-}
-
-/** A declaration, ready to read with. */
-interface Reader {
-  readonly recordBefore: string;
-  readonly recordAfter: string;
-  readonly fieldBefore: string;
-  readonly fieldAfter: string;
-  readonly empty: string;
-  readonly record: (extension: string) => string;
-}
-
-function readerOf({ record, field, empty }: MacRecordFile): Reader {
-  const [recordBefore = '', recordAfter = ''] = asBytes(record).split('{ramal}');
-  const [fieldBefore = '', fieldAfter = ''] = asBytes(field).split('{mac}');
-  // `''` for a field that has the quotes already means what stands between them.
-  const quote = fieldAfter.charAt(0);
-  const isQuoted = quote !== '' && fieldBefore.endsWith(quote) && empty === quote + quote;
-  return {
-    ...{ recordBefore, recordAfter, fieldBefore, fieldAfter },
-    empty: isQuoted ? '' : asBytes(empty),
-    record: (extension) => recordBefore + extension + recordAfter,
-  };
-}
-
-/** A declared text as the bytes that a file in UTF-8 has for it. */
-function asBytes(text: string): string {
-  return macTextOf(Buffer.from(text, 'utf8'));
-}
-
-function* linesOf(text: string): Generator<Area> {
-  let start = 0;
-  while (start < text.length) {
-    const next = text.indexOf('\n', start);
-    const end = next === -1 ? text.length : next;
-    yield { start, end, extension: null };
-    start = end + 1;
-  }
-}
-
-function* linesWith(text: string, needle: string): Generator<Area> {
-  let from = 0;
-  for (;;) {
-    const at = text.indexOf(needle, from);
-    if (at === -1) return;
-    const start = text.lastIndexOf('\n', at) + 1;
-    const next = text.indexOf('\n', at);
-    const end = next === -1 ? text.length : next;
-    if (!isWhole(text, at, needle)) from = at + 1;
-    else {
-      if (!isComment(text.slice(start, end), needle)) yield { start, end, extension: null };
-      from = end + 1;
-    }
-  }
-}
-
-/** The sections of a text, those of extensions and others. */
-function* sectionsOf(text: string, reader: Reader): Generator<Area> {
-  let open: { start: number; extension: string | null } | null = null;
-  for (const { start, end } of linesOf(text)) {
-    const name = headerOf(text.slice(start, Math.min(end, start + 200)).trim(), reader);
-    if (name === null) continue;
-    if (open !== null) yield { ...open, end: start };
-    open = { start: end, extension: /^[0-9]{3,8}$/.test(name) ? name : null };
-  }
-  if (open !== null) yield { ...open, end: text.length };
-}
-
-/** The name in the first line of a section; null for any other line. Only an extension is one where nothing stands before it. */
-function headerOf(line: string, { recordBefore, recordAfter }: Reader): string | null {
-  if (!line.startsWith(recordBefore)) return null;
-  const rest = line.slice(recordBefore.length);
-  const name = (recordBefore === '' ? /^[0-9]{3,8}/ : /^[A-Za-z0-9_.@!+-]{1,80}/).exec(rest)?.[0];
-  if (name === undefined || !rest.startsWith(recordAfter, name.length)) return null;
-  // `[3010](template)` and a comment may follow, more text may not.
-  return /^(\s|\(|;|#|$)/.test(rest.slice(name.length + recordAfter.length)) ? name : null;
 }
 
 /** The fields in an area, line by line: a value never goes over the end of one. */
@@ -200,15 +125,24 @@ function valuesIn(line: string, { fieldBefore, fieldAfter, empty }: Reader, max:
   if (fieldBefore === '') return spans; // every word would be a value
   let at = line.indexOf(fieldBefore);
   while (at !== -1 && spans.length < max) {
-    const from = at + fieldBefore.length;
+    const after = at + fieldBefore.length;
+    const from = fieldAfter === '' ? after + blanksBefore(line, after, empty) : after;
     if (isWhole(line, at, fieldBefore, 'start')) {
       const near = line.slice(from, from + MAX_VALUE_LENGTH + fieldAfter.length);
       const length = fieldAfter === '' ? openLength(near, empty) : near.indexOf(fieldAfter);
       if (length !== -1 && length <= MAX_VALUE_LENGTH) spans.push({ from, to: from + length });
     }
-    at = line.indexOf(fieldBefore, from);
+    at = line.indexOf(fieldBefore, after);
   }
   return spans;
+}
+
+/** Blanks that somebody has put in front of a value: `MAC: 010203040506` is a MAC, and not the empty value with something behind it. */
+function blanksBefore(line: string, from: number, empty: string): number {
+  const near = line.slice(from, from + MAX_BLANKS + MAX_VALUE_LENGTH);
+  const blanks = near.length - near.trimStart().length;
+  const value = near.slice(blanks, blanks + openLength(near.slice(blanks), empty));
+  return value !== '' && (value === empty || readMac(value) !== null) ? blanks : 0;
 }
 
 /** How long a value is that nothing of the template ends. */
@@ -238,21 +172,4 @@ function extensionIn(line: string, reader: Reader): string | null {
     if (isRecord && isWhole(line, start, needle)) return isComment(line, needle) ? null : digits;
   }
   return null;
-}
-
-/** Whether a text found begins and ends no word in the middle: `3010` is not in `13010`. */
-function isWhole(text: string, at: number, needle: string, edge: 'both' | 'start' = 'both'): boolean {
-  const cutsBefore = isWord(needle.charAt(0)) && isWord(text.charAt(at - 1));
-  const cutsAfter = isWord(needle.charAt(needle.length - 1)) && isWord(text.charAt(at + needle.length));
-  return !cutsBefore && (edge === 'start' || !cutsAfter);
-}
-
-function isWord(unit: string): boolean {
-  return /^[0-9A-Za-z_]$/.test(unit);
-}
-
-/** A record that somebody has commented out is none. */
-function isComment(line: string, needle: string): boolean {
-  const begin = line.slice(0, MAX_INDENT).trimStart();
-  return LINE_COMMENTS.some((mark) => begin.startsWith(mark) && !needle.startsWith(mark));
 }

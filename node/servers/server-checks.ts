@@ -16,6 +16,7 @@ export type CheckName =
   | 'helper'
   | 'fail2ban'
   | 'sftp'
+  | 'ignore files'
   | 'mac file'
   | 'backups';
 
@@ -60,8 +61,10 @@ export async function checkServer(
   const [forIp, forMac] = [server.commands.includes('CHECKIP'), server.commands.includes('MACCHANGE')];
   const files: ServerCheck[] = [];
   try {
-    if (forIp) checks.push(await checkHelper(session));
-    if (forMac) files.push(...(await checkFiles(session, server)));
+    const helper = forIp ? await checkHelper(session) : null;
+    if (helper !== null) checks.push(helper.check);
+    const needs = { forMac, jails: helper?.isThere === false };
+    if (needs.forMac || needs.jails) files.push(...(await checkFiles(session, server, needs)));
   } finally {
     session.close();
   }
@@ -87,15 +90,17 @@ function failedToOpen(error: unknown): ServerCheck[] {
   });
 }
 
-/** Its absence is no fault: fail2ban-client is then called by itself. */
-async function checkHelper(session: RemoteSession): Promise<ServerCheck> {
+/** Its absence is no fault: fail2ban-client is then called by itself, and the ignore files are kept by SFTP. */
+async function checkHelper(session: RemoteSession): Promise<{ check: ServerCheck; isThere: boolean | null }> {
   try {
     const { code, stdout } = await session.run(['parelha-remote', 'version']);
     const version = /^parelha-remote (\d{1,9})$/m.exec(stdout)?.[1];
-    if (code === 0 && version !== undefined) return said('helper', true, `parelha-remote ${version} answers`);
-    return said('helper', true, 'is not installed there: fail2ban-client is called by itself');
+    if (code === 0 && version !== undefined)
+      return { check: said('helper', true, `parelha-remote ${version} answers`), isThere: true };
+    const without = 'is not installed there: fail2ban-client is called by itself';
+    return { check: said('helper', true, without), isThere: false };
   } catch (error) {
-    return said('helper', false, messageOf(error));
+    return { check: said('helper', false, messageOf(error)), isThere: null };
   }
 }
 
@@ -110,16 +115,24 @@ async function checkFail2ban(
   return said('fail2ban', true, 'answers');
 }
 
-async function checkFiles(session: RemoteSession, server: Server): Promise<ServerCheck[]> {
+async function checkFiles(
+  session: RemoteSession,
+  server: Server,
+  needs: { readonly forMac: boolean; readonly jails: boolean },
+): Promise<ServerCheck[]> {
+  const { jailDirectory } = server.fail2ban;
+  const macFiles = needs.forMac ? server.macFiles : [];
   let files: RemoteFiles;
   try {
     files = await session.files();
   } catch (error) {
-    const unread = server.macFiles.map(({ path }) => said('mac file', null, `${path}: not looked at`));
+    const unread = macFiles.map(({ path }) => said('mac file', null, `${path}: not looked at`));
     return [said('sftp', false, messageOf(error)), ...unread];
   }
   const checks = [said('sftp', true, 'files can be reached')];
-  for (const file of server.macFiles) {
+  if (needs.jails) checks.push(await told('ignore files', lookAtDirectory(files, jailDirectory)));
+  if (!needs.forMac) return checks;
+  for (const file of macFiles) {
     // A provisioning file has the name of its phone: only where it lies can be looked at.
     const work =
       file.kind === 'rename' ? lookAtDirectory(files, directoryOf(file.path)) : lookAtFile(files, file.path);

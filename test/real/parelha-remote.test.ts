@@ -2,11 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { temporaryDirectory } from '../../support/process.ts';
-import { hasProgram } from '../../support/programs.ts';
+import { expect, onTestFinished } from 'vitest';
+import { temporaryDirectory } from '../support/process.ts';
+import { hasProgram } from '../support/programs.ts';
+import { needs } from '../support/requirements.ts';
 
-const HELPER = join(import.meta.dirname, '../../../deploy/remote/parelha-remote');
+const { describe, test } = needs();
+
+const HELPER = join(import.meta.dirname, '../../deploy/remote/parelha-remote');
 const SHELLS = [['sh'], ['dash'], ['bash', '--posix'], ['busybox', 'sh']].filter(([name = '']) =>
   hasProgram(name),
 );

@@ -1,3 +1,4 @@
+import type { AccessRecord } from '../../node/access/access-store.ts';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import type { AuditEvent } from '../../node/audit.ts';
@@ -106,9 +107,12 @@ export interface ForwardWorld extends AsyncDisposable {
 export interface ForwardWorldOptions {
   /** False for PEER_RPC=off. */
   readonly rpc?: boolean;
+  /** What this node knows of whoever asks. */
+  readonly standing?: readonly AccessRecord[];
 }
 
-export async function createForwardWorld({ rpc = true }: ForwardWorldOptions = {}): Promise<ForwardWorld> {
+export async function createForwardWorld(options: ForwardWorldOptions = {}): Promise<ForwardWorld> {
+  const { rpc = true, standing = [] } = options;
   const directory = await temporaryDirectory();
   const clock = pausingClock();
   const spool = await openTestSpool(directory.path, 'audio2', clock);
@@ -136,6 +140,7 @@ export async function createForwardWorld({ rpc = true }: ForwardWorldOptions = {
     peer: rpc ? { id: 'audio', call, contact, close: peer.close } : null,
     dropbox,
     document: pairedDocuments(clock).audio2.print,
+    standingOf: () => standing,
     audit: createMemoryAudit(audit),
     ...{ spool, clock, log: silentLog, random: () => 0.5 },
   });

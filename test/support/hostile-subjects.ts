@@ -77,7 +77,7 @@ const PLACES: readonly ((payload: string) => string)[] = [
  * the path of a file that is there as soon as one of them reaches a shell.
  */
 export function hostileSubjects(canary: string, count: number): string[] {
-  const payloads = [...shell(canary), ...OTHERS, 'A'.repeat(HUGE), `${'9'.repeat(HUGE)}`, '[['.repeat(300)];
+  const payloads = [...shell(canary), ...OTHERS, 'A'.repeat(HUGE), '9'.repeat(HUGE), '[['.repeat(300)];
   const subjects = new Set<string>();
   for (let round = 0; subjects.size < count && round < PLACES.length; round += 1) {
     for (const [at, payload] of payloads.entries()) {

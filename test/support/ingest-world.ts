@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { createAccess } from '../../node/access/access.ts';
 import { type Lockout, openLockout } from '../../node/access/lockout.ts';
 import { createSenderProof } from '../../node/access/open-sender-proof.ts';
-import { createPermission } from '../../node/access/permission.ts';
+import { createPermission } from '../../node/commands/permission.ts';
 import { openQuarantine } from '../../node/access/quarantine.ts';
 import type { SenderProof } from '../../node/access/sender-proof.ts';
 import { createTokenStore, type TokenStore } from '../../node/access/token-store.ts';

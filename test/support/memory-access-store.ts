@@ -2,7 +2,7 @@ import type { AccessRecord, AccessStore } from '../../node/access/access-store.t
 import { isNewer } from '../../node/access/open-access-store.ts';
 import { createPeople } from '../../node/access/people-store.ts';
 import type { ChangeablePeople } from '../../node/access/people.ts';
-import { createPermission, type Permission, type RoleCommands } from '../../node/access/permission.ts';
+import { createPermission, type Permission, type RoleCommands } from '../../node/commands/permission.ts';
 
 /** What OPERADOR_COMMANDS and CONSULTA_COMMANDS are where nothing else is said. */
 export const ROLE_COMMANDS: RoleCommands = {

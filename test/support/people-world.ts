@@ -1,10 +1,10 @@
 import type { Job } from '../../protocol/job.ts';
 import type { PeerStatus, RpcHandlers } from '../../protocol/methods.ts';
 import type { ChangeablePeople } from '../../node/access/people.ts';
-import { createPermission } from '../../node/access/permission.ts';
+import { createPermission } from '../../node/commands/permission.ts';
 import { createAskedJobs, ownAsked } from '../../node/commands/asked-jobs.ts';
 import { createCancel } from '../../node/commands/cancel.ts';
-import type { Command, Ending, Waiting } from '../../node/commands/command.ts';
+import type { Ending, Waiting } from '../../node/commands/command.ts';
 import { createHelp } from '../../node/commands/help.ts';
 import { createQueueCommand } from '../../node/commands/queue-command.ts';
 import { createRamaisGrammar } from '../../node/commands/ramais-grammar.ts';
@@ -62,6 +62,8 @@ export interface PeopleWorld extends AsyncDisposable {
   readonly mails: { readonly kind: AnswerKind; readonly job: string; readonly mail: ReplyMail }[];
   /** Jobs that were cancelled here, by the worker, with whether their requester was told. */
   readonly cancelled: { readonly id: string; readonly told: boolean }[];
+  /** Whether the worker finds that what a job has begun must be brought to an end. */
+  isBegun: boolean;
   /** Done before each of these steps is noted as done; what it throws is the crash. */
   crashAt: string | null;
   /** Takes in a job, as acceptance would, of `requester`. */
@@ -90,6 +92,7 @@ export async function createPeopleWorld(): Promise<PeopleWorld> {
       return { jobs: [...jobs], total };
     },
     'job.cancel': async ({ id }) => {
+      if (world.isBegun) throw new AppError('job.refused', 'it is brought to an end');
       await peerSpool.conclude(id, { kind: 'cancelled', at: clock.now().toString(), summary: '' });
       const { digest, outcome } = (await peerSpool.read(id)) as Job;
       return { report: { id, digest, state: 'pending', position: 1, lastError: null, outcome } };
@@ -140,6 +143,7 @@ export async function createPeopleWorld(): Promise<PeopleWorld> {
       cancel: async (id, { told }) => {
         const job = spool.get(id);
         if (job === undefined) throw new AppError('job.wrong-state', 'ended');
+        if (world.isBegun) throw new AppError('job.begun', 'it is brought to an end');
         cancelled.push({ id, told });
         await end(job, 'cancelled');
       },
@@ -149,7 +153,7 @@ export async function createPeopleWorld(): Promise<PeopleWorld> {
       ...{ ...common, roleCommands: ROLE_COMMANDS, registry: () => registry },
       ...{ mailbox: 'comandos@example.com', tokenRequired: true },
     }),
-  ] as Command[]);
+  ]);
   const contextOf = createContextFactory(spool, clock, silentLog, (_job, step, word) => {
     if (world.crashAt !== `${step} ${word}`) return;
     world.crashAt = null;
@@ -159,6 +163,7 @@ export async function createPeopleWorld(): Promise<PeopleWorld> {
   const world: PeopleWorld = {
     ...{ clock, people, spool, peerSpool, peer, audit, registry, mails, cancelled, end },
     crashAt: null,
+    isBegun: false,
     ask: async (subject, requester) => {
       const parsed = registry.parse(subject);
       if (!parsed.ok) throw new Error(`not understood: ${JSON.stringify(parsed.faults)}`);

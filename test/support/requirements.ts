@@ -30,6 +30,7 @@ export const REQUIREMENTS = {
   fail2ban: { programs: ['fail2ban-server', 'fail2ban-client'], packages: ['fail2ban'] },
   chromium: { programs: ['chromium'], packages: ['chromium'] },
   faketime: { programs: ['faketime'], packages: ['faketime'] },
+  shellcheck: { programs: ['shellcheck'], packages: ['shellcheck'] },
   strace: { programs: ['strace'], packages: ['strace'] },
   unzip: { programs: ['unzip'], packages: ['unzip'] },
   python: { programs: ['python3'], packages: ['python3'] },

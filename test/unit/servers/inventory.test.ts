@@ -46,6 +46,7 @@ test('a servers.json of the old scripts is read, with fields that are not ours p
   });
   expect(parseInventory(text)).toEqual({
     ok: true,
+    doubts: [],
     servers: [
       { ...PLAIN, id: 'gv1p', name: 'GV1', host: '203.0.113.1', audiosFrom: 'audio' },
       { ...PLAIN, id: 'gv2p', name: 'gv2p', host: '2001:db8::1', enabled: false },
@@ -134,6 +135,32 @@ test.each([
   expect(more).toEqual([]);
   expect(problem.slice(0, problem.indexOf(': '))).toBe(`sip_servers[0]${where}`);
   expect(problem).toContain(what);
+});
+
+test.each([
+  [{ enabled: 'yes' }, '.enabled: must be true or false, without quotes'],
+  [{ port: '22' }, '.port: must be a number, without quotes'],
+  [{ audios_from: 'disk' }, '.audios_from: must be audio or s3'],
+  [{ mac_files: [{ ...LINE, record: undefined }] }, '.mac_files[0].record: is missing'],
+  [{ mac_files: {} }, '.mac_files: must be a list: […]'],
+  [{ fail2ban: { logs: '/var/log/x' } }, '.fail2ban.logs: must be a list: […]'],
+])('%j is told in words of the file', (fields, problem) => {
+  expect(problemsWith(fields)).toEqual([`sip_servers[0]${problem}`]);
+});
+
+test('a field that looks like a misspelt one is doubted, one of the old scripts is not', () => {
+  const doubtsOf = (fields: object): readonly string[] => {
+    const read = parseInventory(JSON.stringify({ sip_servers: [{ id: 'a', host: 'h', ...fields }] }));
+    return read.ok ? read.doubts : ['wrong'];
+  };
+  expect(doubtsOf({ prot: 22, macfiles: [], fail2ban: { jaildirectory: '/x' } })).toEqual([
+    'sip_servers[0].prot: is no field that is known, and counts for nothing; is it port?',
+    'sip_servers[0].macfiles: is no field that is known, and counts for nothing; is it mac_files?',
+    'sip_servers[0].fail2ban.jaildirectory: is no field that is known, and counts for nothing; is it jail_directory?',
+  ]);
+  expect(doubtsOf({ location: 'x', port: 22, ports: 1, os: '', ip: '', user: 'a', password: '' })).toEqual(
+    [],
+  );
 });
 
 test('ids that differ only in case are refused', () => {

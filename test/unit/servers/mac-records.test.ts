@@ -61,6 +61,17 @@ describe('records in sections', () => {
     expect(findRecord(text, SECTION, '3012')).toEqual({ hasRecord: false, places: [] });
   });
 
+  test('have a value with blanks in front of it, which is not the empty one', () => {
+    const spaced = '[3010]\nMAC:  01-02-03-04-05-06 ; x\n[3011]\nMAC: None\n[3012]\nMAC: ; none yet\n';
+    expect(macs(spaced, SECTION)).toEqual(['010203040506']);
+    expect(findHolders(spaced, SECTION, '010203040506', '3011', 9)).toEqual(['3010']);
+    const [place] = findRecord(spaced, SECTION, '3011').places;
+    if (place === undefined) throw new Error('not found');
+    expect(place.raw).toBeNull();
+    expect(writePlace(spaced, place, SECTION, '000b82040599')).toContain('MAC: 00-0B-82-04-05-99\n');
+    expect(macs(spaced, SECTION, '3012')).toEqual([null]);
+  });
+
   test('are looked through for others with the same MAC', () => {
     expect(findHolders(text, SECTION, '010203040506', '9999', 10)).toEqual(['3010']);
     expect(findHolders(text, SECTION, '010203040506', '3010', 10)).toEqual([]);

@@ -101,6 +101,21 @@ test('without the helper fail2ban is asked by itself, which is no fault', async 
   expect(helper?.message).toContain('not installed');
 });
 
+test('without the helper CHECKIP needs files, and the directory that its ignore files go into', async () => {
+  const gv1p = remote.at('gv1p');
+  gv1p.programs.delete('parelha-remote');
+  const server: Server = { ...SERVER, commands: ['CHECKIP'] };
+  expect(short(await check(server)).slice(4)).toEqual([
+    'fail2ban: true',
+    'sftp: true',
+    'ignore files: false',
+  ]);
+  gv1p.write(`${SERVER.fail2ban.jailDirectory}/defaults.conf`, '');
+  expect(short(await check(server)).slice(4)).toEqual(['fail2ban: true', 'sftp: true', 'ignore files: true']);
+  gv1p.hasSftp = false;
+  expect(short(await check(server)).slice(4)).toEqual(['fail2ban: true', 'sftp: false']);
+});
+
 test('what is missing is told of, each thing by itself', async () => {
   problem = { code: 'fail2ban.down', message: 'fail2ban does not answer' };
   const gv1p = remote.at('gv1p');
