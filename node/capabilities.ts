@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import { createPermission } from './access/permission.ts';
+import { createPermission } from './commands/permission.ts';
 import { type Adapters, webRoot } from './adapters.ts';
 import type { Base } from './base.ts';
 import { assembleCommands, type Later } from './commands.ts';
-import type { Command } from './commands/command.ts';
 import { createRamaisGrammar } from './commands/ramais-grammar.ts';
 import { createRamais } from './commands/ramais.ts';
 import { createDeliveryStore } from './delivery/delivery-store.ts';
@@ -48,6 +47,6 @@ export async function assembleCapabilities(
   const permission = createPermission(people, config.access.roleCommands);
   const sip = await assembleSipServers(base, stores, adapters);
   const making = { base, stores, adapters, answers, permission, sip, forwarder, later };
-  const registry = assembleCommands(ramais as Command, making);
+  const registry = assembleCommands(ramais, making);
   return { registry, grammar, deliveries, answers, permission, sip, ...handingOver };
 }

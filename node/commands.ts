@@ -1,5 +1,5 @@
 import type { PeerStatus } from '../protocol/methods.ts';
-import type { Permission } from './access/permission.ts';
+import type { Permission } from './commands/permission.ts';
 import type { Adapters } from './adapters.ts';
 import type { Base } from './base.ts';
 import { createAskedJobs } from './commands/asked-jobs.ts';
@@ -23,8 +23,8 @@ import { createWhitelistCommand } from './commands/whitelist.ts';
 import type { Forwarder } from './forward/forwarder.ts';
 import type { Answers, DigestMails } from './mail/answers.ts';
 import type { Worker } from './queue/worker.ts';
-import type { SipServers } from './sip-servers.ts';
 import { createMakers } from './servers/oui.ts';
+import type { SipServers } from './sip-servers.ts';
 import type { Stores } from './stores.ts';
 
 /** What commands ask of parts that are built after them. */
@@ -69,7 +69,7 @@ function serverCommands({ base, stores, answers, permission, sip }: Making): Com
   return [
     createCheckIp({ ...common, ...checkIp, grammar: checkIpGrammar, bans, expiry, permission }),
     createMacChange({ ...common, grammar: macGrammar, phones, makers, permission, acceptor: spool }),
-  ] as Command[];
+  ];
 }
 
 function peopleCommands(
@@ -95,7 +95,7 @@ function peopleCommands(
     createCancel({ ...common, asked, spool, forwarder, peer, cancel: (...job) => later().cancel(...job) }),
     createResend({ ...common, permission, asked, command: (keyword) => registry().get(keyword) }),
     createHelp({ ...common, roleCommands, registry, mailbox: config.mail.auth.user, tokenRequired }),
-  ] as Command[];
+  ];
 }
 
 /** What the node says by itself. */
@@ -107,6 +107,9 @@ function ownAnswers({ base, stores, answers }: Making): Command[] {
     createRefusal({ answers, mailbox: mail.auth.user, adminEmail, tokenRequired }),
     createNotice({ answers, nodeId, timeZone }),
     createFailure(answers),
-    createDigest({ answers, held: stores.held, clock: base.clock, timeZone }),
-  ] as Command[];
+    createDigest({
+      ...{ answers, held: stores.held, clock: base.clock, timeZone },
+      isOpen: (job) => stores.spool.get(job) !== undefined,
+    }),
+  ];
 }

@@ -90,10 +90,11 @@ async function readReferenced(
   }
   const inventory = await read('SERVERS_FILE', values.SERVERS_FILE);
   const parsed = inventory === null ? null : parseInventory(inventory.text);
+  const where = resolve(dirname(file), values.SERVERS_FILE ?? '');
   if (parsed?.ok === false) {
-    const where = resolve(dirname(file), values.SERVERS_FILE ?? '');
     for (const problem of parsed.problems) problems.push({ where, key: null, what: problem });
   }
+  if (parsed?.ok === true) warnings.push(...parsed.doubts.map((what) => ({ where, key: null, what })));
   return {
     imapCa: await certificates('IMAP_CA_FILE'),
     smtpCa: await certificates('SMTP_CA_FILE'),

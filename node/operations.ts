@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type Job, type Lane, MAX_SUBJECT_LENGTH, type SourceName } from '../protocol/job.ts';
+import { isOpen } from '../protocol/methods.ts';
 import type { AuditEvent } from './audit.ts';
 import type { Field } from './commands/command.ts';
 import type { RamaisGrammar, RamaisParams } from './commands/ramais-grammar.ts';
@@ -94,7 +95,7 @@ export function createOperations(options: OperationsOptions): QueueControl {
     cancel: async ({ id: prefix }) => {
       const id = idByPrefix(spool.ids(null), prefix);
       const state = spool.stateOf(id);
-      if (state !== 'pending' && state !== 'processing') {
+      if (!isOpen(state)) {
         throw new AppError('job.wrong-state', `job ${id.slice(0, 8)} has ended already`);
       }
       const job = spool.get(id);
@@ -166,7 +167,7 @@ function understand(
     const lines = parsed.faults.map(
       (fault) => `${fault.field}: ${Object.values(faultSentence(fault)).join(' ')}`,
     );
-    throw new AppError('request.invalid', [...lines, `as in: ${parsed.corrected}`].join('\n'));
+    throw new AppError('request.invalid', [...lines, `as in: ${parsed.corrected ?? ''}`].join('\n'));
   }
   const source = grammar.resolveSource(parsed.params);
   if (!sources.has(source)) {
@@ -207,11 +208,10 @@ function summaryOf({ spool, worker }: OperationsOptions, job: Job): JobSummary {
   const { id, lane, door, source, acceptedAt, attempts, notBefore, lastError, outcome } = job;
   const { command, subject, requester } = job.request;
   const state = spool.stateOf(id) ?? 'completed';
-  const open = state === 'pending' || state === 'processing';
   return {
     ...{ id, state, lane, command, subject, requester, door, source },
     ...{ acceptedAt, attempts, notBefore, lastError, outcome },
-    position: open ? spool.positionOf(job) : null,
+    position: isOpen(state) ? spool.positionOf(job) : null,
     progress: worker.progressOf(id),
   };
 }

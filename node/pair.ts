@@ -2,11 +2,12 @@ import { homedir, hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { PeerStatus } from '../protocol/methods.ts';
 import { createAccessHandlers, createAccessReplicator } from './access/access-replicator.ts';
-import type { Permission } from './access/permission.ts';
+import { recordsOf } from './access/people-store.ts';
+import type { Permission } from './commands/permission.ts';
 import type { Adapters, RpcServer, ServeRpc } from './adapters.ts';
+import type { Base } from './base.ts';
 import { noticeJob } from './commands/answer-jobs.ts';
 import type { Registry } from './commands/registry.ts';
-import type { Config } from './config.ts';
 import { createDropDocuments, type DropDocuments } from './forward/drop-document.ts';
 import { createHolds, type Holds } from './forward/forward-holds.ts';
 import { createForwarder, type Forwarder } from './forward/forwarder.ts';
@@ -19,25 +20,12 @@ import { createLeadership, type Leadership } from './leadership/leadership.ts';
 import { openRoleStore } from './leadership/role-store.ts';
 import { createAuthorizedKeys } from './pairing/authorized-keys.ts';
 import { createPairing, type Pairing } from './pairing/pairing.ts';
-import type { Clock } from './platform/clock.ts';
-import type { Log } from './platform/log.ts';
 import type { Worker } from './queue/worker.ts';
 import type { Stores } from './stores.ts';
 
-/** What each part of it is made with. */
-interface PartOptions {
-  readonly config: Config;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly random: () => number;
-  /** Closes what was opened, in the reverse order. */
-  readonly closing: AsyncDisposableStack;
-}
-
-export interface PairOptions extends PartOptions {
+export interface PairOptions extends Base {
   readonly stores: Stores;
   readonly adapters: Adapters;
-  readonly fail: (error: unknown) => void;
   readonly registry: Registry;
   readonly permission: Permission;
   readonly worker: Worker;
@@ -209,8 +197,8 @@ async function listen(
 
 /** What takes jobs to the peer, and proves those that it drops here; both null for a node alone. */
 export function assembleForwarding(
-  { config, clock, log, random, closing }: PartOptions,
-  { audit, spool, keyring }: Pick<Stores, 'audit' | 'spool' | 'keyring'>,
+  { config, clock, log, random, closing }: Base,
+  { audit, spool, keyring, accessStore }: Pick<Stores, 'audit' | 'spool' | 'keyring' | 'accessStore'>,
   { peer, dropbox }: Pick<Adapters, 'peer' | 'dropbox'>,
 ): { readonly forwarder: Forwarder | null; readonly documents: DropDocuments | null } {
   if (config.peer === null || keyring === null || dropbox === null) {
@@ -223,6 +211,7 @@ export function assembleForwarding(
   const forwarder = createForwarder({
     ...{ peerId, peer, dropbox, document: documents.print, spool, audit, clock, random },
     log: log.with({ room: 'forward' }),
+    standingOf: (requester) => recordsOf(accessStore, requester),
   });
   closing.defer(() => forwarder.close());
   return { forwarder, documents };
@@ -230,7 +219,7 @@ export function assembleForwarding(
 
 /** What is kept of the jobs that the peer hands over; `settlements` null where nobody is told how they ended. */
 export async function assembleTaking(
-  { config, clock, log, random, closing }: PartOptions,
+  { config, clock, log, random, closing }: Base,
   peer: Adapters['peer'],
 ): Promise<{ readonly holds: Holds; readonly settlements: Settlements | null }> {
   const holds = createHolds(clock);

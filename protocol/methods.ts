@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { jobRequestSchema, outcomeSchema, sha256Schema, sourceNameSchema } from './job.ts';
-import { ledgerEntrySchema } from './ledger.ts';
+import { instantSchema, ledgerEntrySchema } from './ledger.ts';
 import type { ProblemCode } from './problems.ts';
 
 /** Calls are `POST /rpc/v1/<method>` with a JSON object as body, and are answered by one. */
@@ -91,6 +91,12 @@ export const peerStatusSchema = z.object({
 export type PeerStatus = z.infer<typeof peerStatusSchema>;
 
 export const jobStateSchema = z.enum(['pending', 'processing', 'completed', 'failed']);
+export type JobState = z.infer<typeof jobStateSchema>;
+
+/** Whether a job in this state is still to be brought to an end. */
+export function isOpen(state: JobState | null | undefined): state is 'pending' | 'processing' {
+  return state === 'pending' || state === 'processing';
+}
 
 /** A job as the node says that has it. */
 export const jobReportSchema = z.object({
@@ -110,7 +116,7 @@ export const accessRecordSchema = z.object({
   key: z.string().regex(/^[a-z]{1,20}:[^\s]{1,320}$/),
   version: count,
   node: nodeIdSchema,
-  at: instant,
+  at: instant.refine((at) => instantSchema.safeParse(at).success, 'is no instant'),
   by: z.string().max(320),
   /** Null where it was removed. */
   value: z.json(),
@@ -216,14 +222,15 @@ export const RPC_METHODS = {
     about:
       'Ends a job before it is done. One that has ended stays as it is; null where the node does not know it. ' +
       'Without `requester` it must be one that the caller handed over; with it, one that this person asked for. ' +
-      'With `told: true` the caller tells its requester, who otherwise gets a mail about it.',
+      'With `told: true` the caller tells its requester, who otherwise gets a mail about it. ' +
+      'Refused where what it has begun is to be brought to an end.',
     params: z.object({
       id: sha256Schema,
       requester: z.string().max(320).optional(),
       told: z.boolean().optional(),
     }),
     result: z.object({ report: jobReportSchema.nullable() }),
-    problems: [],
+    problems: ['job.refused'],
     idempotent: true,
   },
   'job.list': {

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { AuditVerdictView } from '../listeners/control-audit.ts';
+import { idPrefixOf, numberUpTo } from './arguments.ts';
 import { type Io, runCommand } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { humanCount, localTime, neutral, table } from './text.ts';
@@ -47,13 +48,13 @@ function withFilter(command: Command, io: Io): Command {
   return command
     .option('--since <time>', 'entries at this time or later', time)
     .option('--until <time>', 'entries before this time', time)
-    .option('--job <id>', 'entries about one job: its id or the beginning of it', idPrefix)
+    .option('--job <id>', 'entries about one job: its id or the beginning of it', idPrefixOf('queue list'))
     .option('--person <address>', 'entries that name somebody, and all about the jobs they asked for');
 }
 
 function addShow(audit: Command, io: Io): void {
   withFilter(audit.command('show').description('the newest entries, the newest last'), io)
-    .option('--limit <n>', `at most so many (1 to ${MAX_LIMIT})`, limitOf, DEFAULT_LIMIT)
+    .option('--limit <n>', `at most so many (1 to ${MAX_LIMIT})`, numberUpTo(MAX_LIMIT), DEFAULT_LIMIT)
     .addHelpText(
       'after',
       `${TIMES}\nExamples:\n  $ node-ctl audit show\n  $ node-ctl audit show --since 12h --json`,
@@ -127,10 +128,7 @@ function showText(entries: readonly Record<string, unknown>[]): string {
     typeof job === 'string' ? neutral(job.slice(0, SHOWN_ID_DIGITS)) : '',
     neutral(detailsText(details), SHOWN_DETAILS_LENGTH),
   ]);
-  return table(
-    ['AT', 'EVENT', 'JOB', 'DETAILS'].map((title) => ({ title })),
-    rows,
-  );
+  return table(['AT', 'EVENT', 'JOB', 'DETAILS'], rows);
 }
 
 function detailsText(details: Readonly<Record<string, unknown>>): string {
@@ -141,7 +139,7 @@ function detailsText(details: Readonly<Record<string, unknown>>): string {
 }
 
 function verdictText({ files, entries, unchained, last, problems, found }: AuditVerdictView): string {
-  const much = `${humanCount(entries)} entries in ${files} files`;
+  const much = `${counted(entries, 'entry', 'entries')} in ${counted(files, 'file', 'files')}`;
   const old =
     unchained === 0
       ? ''
@@ -149,27 +147,19 @@ function verdictText({ files, entries, unchained, last, problems, found }: Audit
   if (found === 0) return `whole: ${much}${old}\nlast entry: ${last ?? 'none'}`;
   const told = problems.map(({ file, line, what }) => `${file}${line === null ? '' : `:${line}`} ${what}`);
   const more = found > problems.length ? [`and ${found - problems.length} more`] : [];
-  return [`BROKEN in ${found} places, ${much}${old}`, ...told.map((one) => neutral(one, 400)), ...more].join(
-    '\n',
-  );
+  return [
+    `BROKEN in ${counted(found, 'place', 'places')}, ${much}${old}`,
+    ...told.map((one) => neutral(one, 400)),
+    ...more,
+  ].join('\n');
 }
 
-function idPrefix(text: string): string {
-  const id = text.trim().toLowerCase();
-  if (!/^[0-9a-f]{4,64}$/.test(id)) throw new InvalidArgumentError('It must be 4 to 64 hexadecimal digits.');
-  return id;
+function counted(count: number, one: string, more: string): string {
+  return `${humanCount(count)} ${count === 1 ? one : more}`;
 }
 
 function monthOf(text: string): string {
   if (!/^\d{4}-(0[1-9]|1[0-2])$/.test(text))
     throw new InvalidArgumentError('It must be a month, as 2026-03.');
   return text;
-}
-
-function limitOf(text: string): number {
-  const limit = Number(text);
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
-    throw new InvalidArgumentError(`It must be a number from 1 to ${MAX_LIMIT}.`);
-  }
-  return limit;
 }

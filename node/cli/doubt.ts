@@ -1,6 +1,7 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { DoubtView } from '../listeners/control-doubts.ts';
 import { AppError } from '../platform/errors.ts';
+import { idPrefixOf } from './arguments.ts';
 import { type Io, runCommand } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { localTime, neutral, table } from './text.ts';
@@ -47,7 +48,7 @@ function addResolve(doubt: Command, io: Io): void {
   doubt
     .command('resolve')
     .description('decide on a mail in doubt')
-    .argument('<id>', 'the id of a mail in doubt or the beginning of one', idPrefix)
+    .argument('<id>', 'the id of a mail in doubt or the beginning of one', idPrefixOf('doubt list'))
     .addOption(
       new Option('--take', 'it was not dealt with: put its request into the queue').conflicts('dismiss'),
     )
@@ -84,14 +85,6 @@ function listText(doubts: readonly DoubtView[]): string {
     neutral(doubt.from, SHOWN_FROM_LENGTH),
     neutral(doubt.subject, SHOWN_SUBJECT_LENGTH),
   ]);
-  const titles = ['ID', 'RECEIVED', 'COMMAND', 'FROM', 'SUBJECT'].map((title) => ({ title }));
+  const titles = ['ID', 'RECEIVED', 'COMMAND', 'FROM', 'SUBJECT'];
   return `${table(titles, rows)}\n\nDecide on each: node-ctl doubt resolve ID --take (work it) or --dismiss (leave it)`;
-}
-
-function idPrefix(text: string): string {
-  const id = text.trim().toLowerCase();
-  if (!/^[0-9a-f]{4,64}$/.test(id)) {
-    throw new InvalidArgumentError('It must be 4 to 64 hexadecimal digits, as doubt list shows them.');
-  }
-  return id;
 }

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { HandoffView, LeadershipHistory } from '../listeners/control-leadership.ts';
+import { numberUpTo } from './arguments.ts';
 import type { ControlClient } from './client.ts';
 import { type Context, type Io, runCommand } from './context.ts';
 import { EXIT } from './exit-codes.ts';
@@ -13,7 +14,7 @@ export function addHistory(leadership: Command, io: Io): void {
   leadership
     .command('history')
     .description('the changes of role that this node has seen, newest first')
-    .option('--limit <n>', `show at most n (up to ${MAX_LISTED})`, upTo(MAX_LISTED), 20)
+    .option('--limit <n>', `show at most n (up to ${MAX_LISTED})`, numberUpTo(MAX_LISTED), 20)
     .addHelpText(
       'after',
       '\nExamples:\n  $ node-ctl leadership history\n  $ node-ctl leadership history --json',
@@ -37,14 +38,7 @@ function historyText({ records, total }: LeadershipHistory): string {
     how,
     handoffId ?? NONE,
   ]);
-  const titles = [
-    { title: 'AT' },
-    { title: 'TERM', right: true },
-    { title: 'THIS NODE' },
-    { title: 'MASTER' },
-    { title: 'HOW' },
-    { title: 'HANDOFF' },
-  ];
+  const titles = ['AT', { title: 'TERM', right: true }, 'THIS NODE', 'MASTER', 'HOW', 'HANDOFF'];
   const rest = total > records.length ? `\n${total - records.length} more; see --limit` : '';
   return `${table(titles, rows)}${rest}`;
 }
@@ -105,16 +99,6 @@ async function showOne({ client, print, io }: Context, id: string): Promise<numb
   );
   if (handoff.state === 'done') return EXIT.done;
   return handoff.state === 'refused' ? EXIT.refused : EXIT.inProgress;
-}
-
-function upTo(max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < 1 || value > max) {
-      throw new InvalidArgumentError(`must be a whole number from 1 to ${max}.`);
-    }
-    return value;
-  };
 }
 
 function uuid(text: string): string {

@@ -58,8 +58,5 @@ function listText(locks: readonly LockView[]): string {
     localTime(since),
     localTime(until),
   ]);
-  return table(
-    ['WHO', 'SINCE', 'UNTIL'].map((title) => ({ title })),
-    rows,
-  );
+  return table(['WHO', 'SINCE', 'UNTIL'], rows);
 }

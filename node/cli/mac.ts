@@ -83,7 +83,7 @@ function viewText({ extension, server, files }: MacServerView): string {
     macs.length === 0 ? '-' : macs.map((mac) => (mac === null ? 'none' : neutral(mac))).join(', '),
     problem ?? '',
   ]);
-  const titles = ['FILE', 'MAC', 'PROBLEM'].map((title) => ({ title }));
+  const titles = ['FILE', 'MAC', 'PROBLEM'];
   return `${extension} on ${server}\n\n${table(titles, rows)}`;
 }
 
@@ -96,7 +96,7 @@ function restoredText({ server, state, files, refusal, warnings, backup }: MacRe
     neutral(before ?? 'none'),
     neutral(after ?? 'none'),
   ]);
-  const titles = ['FILE', 'BEFORE', 'NOW'].map((title) => ({ title }));
+  const titles = ['FILE', 'BEFORE', 'NOW'];
   const told = warnings.map(({ code, message }) =>
     neutral(`warning: ${message} (${code})`, SHOWN_MESSAGE_LENGTH),
   );

@@ -45,7 +45,7 @@ function addList(people: Command, io: Io): void {
 }
 
 interface AddOptions {
-  readonly role: PersonEntry['role'];
+  readonly role?: PersonEntry['role'];
   readonly extensions?: string[];
   readonly servers?: string[];
 }
@@ -56,11 +56,12 @@ function addAdd(people: Command, io: Io): void {
     .description('let somebody ask, or change what they may ask for')
     .argument('<address>', 'their address; @example.com lets in all of a domain')
     .addOption(
-      new Option('--role <role>', 'what they may do; admins may do all, and change this list')
-        .choices(['admin', 'operador', 'consulta'])
-        .default('operador'),
+      new Option(
+        '--role <role>',
+        'what they may do; admins may do all, and change this list (default: "operador", with limits "consulta")',
+      ).choices(['admin', 'operador', 'consulta']),
     )
-    .option('--extensions <list>', 'only these extensions', words)
+    .option('--extensions <list>', 'only these extensions', extensionsOf)
     .option('--servers <list>', 'only these servers, by id', words)
     .addHelpText(
       'after',
@@ -70,7 +71,10 @@ function addAdd(people: Command, io: Io): void {
     )
     .action(async (address: string, options: AddOptions, command: Command) => {
       await runCommand(io, command, async ({ client, print }) => {
-        const { role, extensions = null, servers = null } = options;
+        const { extensions = null, servers = null } = options;
+        // As WHITELIST ADD has it: who is limited rarely is to change servers.
+        const isLimited = extensions !== null || servers !== null;
+        const { role = isLimited ? 'consulta' : 'operador' } = options;
         const done = await client.call('putPerson', { address, role, extensions, servers });
         print(done, () => neutral(done.message, 1000));
         return EXIT.done;
@@ -110,7 +114,7 @@ function listText(people: readonly PersonEntry[]): string {
       ? 'the configuration'
       : `${neutral(added.by, SHOWN_ADDRESS_LENGTH)}, ${localTime(added.at)}`,
   ]);
-  const titles = ['ADDRESS', 'ROLE', 'EXTENSIONS', 'SERVERS', 'ADDED BY'].map((title) => ({ title }));
+  const titles = ['ADDRESS', 'ROLE', 'EXTENSIONS', 'SERVERS', 'ADDED BY'];
   return table(titles, rows);
 }
 
@@ -122,4 +126,11 @@ function words(text: string): string[] {
   const found = text.split(/[\s,;]+/).filter((word) => word !== '');
   if (found.length === 0) throw new InvalidArgumentError('It must name at least one; leave it out for all.');
   return found;
+}
+
+function extensionsOf(text: string): string[] {
+  const found = words(text);
+  const wrong = found.find((word) => !/^[0-9]{3,8}$/.test(word));
+  if (wrong === undefined) return found;
+  throw new InvalidArgumentError('They must be extensions of 3 to 8 digits, as in 1121,1122.');
 }

@@ -1,5 +1,6 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { QuarantineView } from '../listeners/control-quarantine.ts';
+import { idPrefixOf } from './arguments.ts';
 import { type Io, runCommand } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { facts, humanBytes, localTime, neutral, neutralLines, table } from './text.ts';
@@ -50,7 +51,7 @@ export function addQuarantine(program: Command, io: Io): void {
   quarantine
     .command('show')
     .description('a mail in quarantine, its tokens blanked')
-    .argument('<id>', 'the id of a mail in quarantine or the beginning of one', idPrefix)
+    .argument('<id>', 'the id of a mail in quarantine or the beginning of one', idPrefixOf('quarantine list'))
     .addHelpText('after', `${EXITS}\nExamples:\n  $ node-ctl quarantine show 3f9a1c02`)
     .action(async (id: string, _options: object, command: Command) => {
       await runCommand(io, command, async ({ client, print }) => {
@@ -86,7 +87,7 @@ function addDecision(quarantine: Command, io: Io, { name, call, description, hel
   quarantine
     .command(name)
     .description(description)
-    .argument('<id>', 'the id of a mail in quarantine or the beginning of one', idPrefix)
+    .argument('<id>', 'the id of a mail in quarantine or the beginning of one', idPrefixOf('quarantine list'))
     .addHelpText('after', `${help}${EXITS}\nExamples:\n  $ node-ctl quarantine ${name} 3f9a1c02`)
     .action(async (id: string, _options: object, command: Command) => {
       await runCommand(io, command, async ({ client, print }) => {
@@ -106,7 +107,7 @@ function listText(mails: readonly QuarantineView[]): string {
     neutral(mail.from, SHOWN_FROM_LENGTH),
     neutral(mail.subject, SHOWN_SUBJECT_LENGTH),
   ]);
-  const titles = ['ID', 'RECEIVED', 'REASON', 'FROM', 'SUBJECT'].map((title) => ({ title }));
+  const titles = ['ID', 'RECEIVED', 'REASON', 'FROM', 'SUBJECT'];
   return `${table(titles, rows)}\n\nDecide on each: node-ctl quarantine show ID, then release ID or dismiss ID`;
 }
 
@@ -121,12 +122,4 @@ function showText(mail: QuarantineView, text: string): string {
     ['size', humanBytes(mail.sizeBytes)],
   ]);
   return `${about}\n\n${neutralLines(text, MAX_SHOWN_TEXT)}`;
-}
-
-function idPrefix(text: string): string {
-  const id = text.trim().toLowerCase();
-  if (!/^[0-9a-f]{4,64}$/.test(id)) {
-    throw new InvalidArgumentError('It must be 4 to 64 hexadecimal digits, as quarantine list shows them.');
-  }
-  return id;
 }

@@ -1,5 +1,6 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { JobState, JobSummary, JobView } from '../listeners/control-contract.ts';
+import { idPrefixOf, numberUpTo } from './arguments.ts';
 import { type Io, runCommand } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { facts, humanBytes, jsonText, localTime, neutral, table } from './text.ts';
@@ -49,7 +50,7 @@ function addShow(queue: Command, io: Io): void {
   queue
     .command('show')
     .description('one job in full: parameters, steps, progress, last error, links')
-    .argument('<id>', 'a job id or the beginning of one', idPrefix)
+    .argument('<id>', 'a job id or the beginning of one', idPrefixOf('queue list'))
     .addHelpText(
       'after',
       '\nExamples:\n  $ node-ctl queue show 3f9a1c02\n  $ node-ctl queue show 3f9a --json',
@@ -67,7 +68,7 @@ function addAct(queue: Command, io: Io, act: 'retry' | 'cancel', description: st
   queue
     .command(act)
     .description(description)
-    .argument('<id>', 'a job id or the beginning of one', idPrefix)
+    .argument('<id>', 'a job id or the beginning of one', idPrefixOf('queue list'))
     .addHelpText(
       'after',
       `\nExamples:\n  $ node-ctl queue ${act} 3f9a1c02\n  $ node-ctl queue ${act} 3f9a1c02 --json`,
@@ -94,14 +95,14 @@ function listText(jobs: readonly JobSummary[], total: number): string {
     neutral(job.subject, SHOWN_SUBJECT_LENGTH),
   ]);
   const titles = [
-    { title: 'ID' },
-    { title: 'STATE' },
-    { title: 'LANE' },
+    'ID',
+    'STATE',
+    'LANE',
     { title: 'POS', right: true },
     { title: 'TRIES', right: true },
-    { title: 'ACCEPTED' },
-    { title: 'REQUESTER' },
-    { title: 'SUBJECT' },
+    'ACCEPTED',
+    'REQUESTER',
+    'SUBJECT',
   ];
   const [head = '', ...lines] = table(titles, rows).split('\n');
   const listed = lines.map((line, index) => `${line}${progressBelow(jobs[index])}`);
@@ -154,7 +155,7 @@ function jobText(job: JobView): string {
       localTime(step.intentAt),
       step.doneAt === null ? '-' : localTime(step.doneAt),
     ]);
-    parts.push('', table([{ title: 'STEP' }, { title: 'BEGUN' }, { title: 'DONE' }], rows));
+    parts.push('', table(['STEP', 'BEGUN', 'DONE'], rows));
   }
   if (job.links.length > 0) parts.push('', linksText(job));
   return parts.join('\n');
@@ -168,22 +169,4 @@ export function linksText(job: JobView): string {
   });
   if (job.linksExpireAt !== null) lines.push(`The links open until ${localTime(job.linksExpireAt)}.`);
   return lines.join('\n');
-}
-
-function idPrefix(text: string): string {
-  const id = text.trim().toLowerCase();
-  if (!/^[0-9a-f]{4,64}$/.test(id)) {
-    throw new InvalidArgumentError('It must be 4 to 64 hexadecimal digits, as queue list shows them.');
-  }
-  return id;
-}
-
-/** A parser of whole numbers from 1 to `max`. */
-export function numberUpTo(max: number): (text: string) => number {
-  return (text) => {
-    const number = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-    if (number < 1 || number > max)
-      throw new InvalidArgumentError(`It must be a whole number from 1 to ${max}.`);
-    return number;
-  };
 }

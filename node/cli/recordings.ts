@@ -1,9 +1,10 @@
 import { type Command, Option } from 'commander';
 import type { SourceName } from '../../protocol/job.ts';
 import type { JobView, RecordingsQuery, SearchResult } from '../listeners/control-contract.ts';
+import { numberUpTo } from './arguments.ts';
 import { type Context, type Io, runCommand } from './context.ts';
 import { EXIT, EXIT_HELP } from './exit-codes.ts';
-import { linksText, numberUpTo } from './queue.ts';
+import { linksText } from './queue.ts';
 import { humanBytes, neutral, table } from './text.ts';
 import { waitForJob } from './wait.ts';
 
@@ -114,13 +115,7 @@ function searchText(found: SearchResult): string {
     humanBytes(recording.sizeBytes),
     recording.archived === true ? `${recording.key} (in cold storage)` : recording.key,
   ]);
-  const titles = [
-    { title: 'STARTED' },
-    { title: 'ORIGIN' },
-    { title: 'DESTINATION' },
-    { title: 'SIZE', right: true },
-    { title: 'FILE' },
-  ];
+  const titles = ['STARTED', 'ORIGIN', 'DESTINATION', { title: 'SIZE', right: true }, 'FILE'];
   const where = `${found.source}, ${found.start.replace('T', ' ')} to ${found.end.replace('T', ' ')} ${found.timeZone}`;
   const lines = rows.length === 0 ? [] : [table(titles, rows), ''];
   const count = found.total === 1 ? '1 recording' : `${found.total === 0 ? 'no' : found.total} recordings`;

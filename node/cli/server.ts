@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { ControlResult } from '../listeners/control-contract.ts';
 import type { ServerHostKeys, ServerView } from '../listeners/control-servers.ts';
 import { mapBounded } from '../platform/concurrency.ts';
@@ -11,6 +11,7 @@ import { neutral, table } from './text.ts';
 /** As many as the client has connections for. */
 const TESTS_AT_ONCE = 2;
 const MAX_SHOWN_LENGTH = 1000;
+const MAX_NEXT = 20;
 
 const ABOUT = `
 SIP servers are those of SERVERS_FILE. Each node logs in to them by its own key (node-ctl server key), and sends nothing
@@ -57,15 +58,11 @@ function listText(servers: readonly ServerView[], file: string | null): string {
     one.hostKeys.length > 0 ? 'known' : 'unknown',
     one.name,
   ]);
-  const titles = ['ID', 'LOGIN', 'ENABLED', 'COMMANDS', 'AUDIOS', 'HOST KEY', 'NAME'].map((title) => ({
-    title,
-  }));
-  const unknown = servers.find((one) => one.enabled && one.hostKeys.length === 0);
-  const next =
-    unknown === undefined
-      ? ''
-      : `\n\nNothing is sent to a server before: node-ctl server trust ${neutral(unknown.id)}`;
-  return table(titles, rows) + next;
+  const titles = ['ID', 'LOGIN', 'ENABLED', 'COMMANDS', 'AUDIOS', 'HOST KEY', 'NAME'];
+  const unknown = servers.filter((one) => one.enabled && one.hostKeys.length === 0);
+  const next = unknown.map(({ id }) => `\n  node-ctl server trust ${neutral(id)}`).slice(0, MAX_NEXT);
+  const more = next.length === 0 ? '' : `\n\nNothing is sent to these before:${next.join('')}`;
+  return table(titles, rows) + more;
 }
 
 type Tested = ControlResult<'serverTest'>;
@@ -120,6 +117,7 @@ function addTrust(server: Command, io: Io, ask: AskLine): void {
     .option(
       '--fingerprint <SHA256:…>',
       'store the key with this fingerprint, if the server shows it; asks nothing',
+      fingerprintOf,
     )
     .addHelpText(
       'after',
@@ -140,7 +138,7 @@ async function trust(
   fingerprint: string | null,
   ask: AskLine,
 ): Promise<number> {
-  const fingerprints = fingerprint === null ? await askAbout(id) : [fingerprint.replace(/=$/, '')];
+  const fingerprints = fingerprint === null ? await askAbout(id) : [fingerprint];
   const done = await client.call('serverTrust', { id, fingerprints }, io.interrupted);
   print(
     done,
@@ -190,4 +188,9 @@ function addKey(server: Command, io: Io): void {
         return EXIT.done;
       });
     });
+}
+
+function fingerprintOf(text: string): string {
+  if (/^SHA256:[A-Za-z0-9+/]{43}=?$/.test(text)) return text.replace(/=$/, '');
+  throw new InvalidArgumentError('It must be SHA256: and 43 characters, as ssh-keygen -lf shows it.');
 }

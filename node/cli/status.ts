@@ -113,7 +113,7 @@ function both(status: NodeStatus, now: Temporal.Instant): string {
     const about = FACTS.map(([name, value]) => [name, value(mine)] as const);
     return `${facts([['node', status.nodeId], ...about])}\n${own}`;
   }
-  const columns = [{ title: '' }, { title: `${status.nodeId} (this)` }, { title: peer.id }];
+  const columns = ['', `${status.nodeId} (this)`, peer.id];
   const rows = FACTS.map(([name, value]) => [name, value(mine), theirs === null ? NONE : value(theirs)]);
   return `${table(columns, rows)}\n\n${own}`;
 }
@@ -157,11 +157,11 @@ function lanesText({ nodeId, queue, peer }: NodeStatus): string {
   ];
   return peer === null
     ? table(
-        [{ title: 'LANE' }, ...counts],
+        ['LANE', ...counts],
         rows.map(({ lane, pending, processing }) => [lane, String(pending), String(processing)]),
       )
     : table(
-        [{ title: 'NODE' }, { title: 'LANE' }, ...counts],
+        ['NODE', 'LANE', ...counts],
         rows.map(({ node, lane, pending, processing }) => [node, lane, String(pending), String(processing)]),
       );
 }

@@ -30,16 +30,13 @@ export function jsonText(value: unknown): string {
   );
 }
 
-/** A column; numbers stand to the right. */
-export interface Column {
-  readonly title: string;
-  readonly right?: boolean;
-}
+/** A column by its title; numbers stand to the right. */
+export type Column = string | { readonly title: string; readonly right: boolean };
 
 /** Rows under their titles, two blanks between columns, the last one not padded. Cells are made harmless. */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const cells = [
-    columns.map((column) => column.title),
+    columns.map((column) => (typeof column === 'string' ? column : column.title)),
     ...rows.map((row) => row.map((cell) => neutral(cell))),
   ];
   const widths = columns.map((_, index) => Math.max(...cells.map((row) => row[index]?.length ?? 0)));
@@ -48,7 +45,7 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
       .map((column, index) => {
         const cell = row[index] ?? '';
         const width = widths[index] ?? 0;
-        return column.right === true ? cell.padStart(width) : cell.padEnd(width);
+        return typeof column === 'object' && column.right ? cell.padStart(width) : cell.padEnd(width);
       })
       .join('  ')
       .trimEnd();

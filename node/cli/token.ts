@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { TokenView } from '../listeners/control-tokens.ts';
+import { idPrefixOf } from './arguments.ts';
 import { type Io, runCommand } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { humanCount, localTime, neutral, table } from './text.ts';
@@ -87,7 +88,7 @@ function addRevoke(token: Command, io: Io): void {
   token
     .command('revoke')
     .description('make a token open nothing any more, on both nodes')
-    .argument('<id>', 'its id or the beginning of it, as token list shows it', tokenId)
+    .argument('<id>', 'its id or the beginning of it, as token list shows it', idPrefixOf('token list'))
     .addHelpText('after', '\nExamples:\n  $ node-ctl token revoke 3f9a1c02d4e5')
     .action(async (id: string, _options: object, command: Command) => {
       await runCommand(io, command, async ({ client, print }) => {
@@ -124,7 +125,7 @@ function listText(tokens: readonly TokenView[], hidden: number): string {
     token.singleUse ? 'once' : '',
     neutral(token.note, SHOWN_NOTE_LENGTH),
   ]);
-  const titles = ['ID', 'FOR', 'STATE', 'ENDS', 'USE', 'NOTE'].map((title) => ({ title }));
+  const titles = ['ID', 'FOR', 'STATE', 'ENDS', 'USE', 'NOTE'];
   return table(titles, rows) + more;
 }
 
@@ -141,12 +142,4 @@ function hoursOf(written: string): number | null {
   const { count, unit } = EXPIRY.exec(written)?.groups ?? {};
   if (count === undefined) return null;
   return Number(count) * (unit === 'd' ? HOURS_PER_DAY : 1);
-}
-
-function tokenId(text: string): string {
-  const id = text.trim().toLowerCase();
-  if (!/^[0-9a-f]{4,12}$/.test(id)) {
-    throw new InvalidArgumentError('It must be 4 to 12 hexadecimal digits, as token list shows them.');
-  }
-  return id;
 }

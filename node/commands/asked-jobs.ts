@@ -1,5 +1,5 @@
 import type { Job, Lane } from '../../protocol/job.ts';
-import { type AskedJob, MAX_JOB_PAGE } from '../../protocol/methods.ts';
+import { type AskedJob, isOpen, MAX_JOB_PAGE } from '../../protocol/methods.ts';
 import { handedOverBy } from '../forward/forward-origin.ts';
 import { custodyOf } from '../forward/forward-plan.ts';
 import type { Peer } from '../peer/peer.ts';
@@ -60,12 +60,13 @@ async function beginning(spool: AskedSpool, prefix: string): Promise<Job[]> {
 function askedJob(spool: AskedSpool, job: Job): AskedJob {
   const { id, request, source, acceptedAt } = job;
   const state = spool.stateOf(id) ?? 'completed';
-  const isOpen = state === 'pending' || state === 'processing';
   return {
     ...{ id, request, source, state, acceptedAt },
-    // In the lane `forward` nobody waits for another: its place is one at the peer.
-    position: isOpen && job.lane !== 'forward' ? spool.positionOf(job) : null,
-    outcome: isOpen ? null : job.outcome,
+    // In the lane `forward` nobody waits for another: its place is one at the peer. What waits for its time, as for a
+    // server that is away, has none either.
+    position:
+      isOpen(state) && job.lane !== 'forward' && job.notBefore === null ? spool.positionOf(job) : null,
+    outcome: isOpen(state) ? null : job.outcome,
   };
 }
 
@@ -125,7 +126,7 @@ export function createAskedJobs({ spool, peer, log }: AskedJobsOptions): AskedJo
       );
       return jobs.map((job) => {
         const { state, position = null } = places.get(job.id) ?? {};
-        return state === 'pending' || state === 'processing' ? { ...job, state, position } : job;
+        return isOpen(state) ? { ...job, state, position } : job;
       });
     },
   };

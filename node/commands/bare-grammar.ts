@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import type { Fault, Field, Parsed } from './command.ts';
+import { shown } from './fields.ts';
 
 const MAX_UNKNOWN_FIELDS = 10;
-const MAX_VALUE_SHOWN = 80;
 
 /** Of a command that its word alone asks for. */
 export const nothingSchema = z.strictObject({});
@@ -19,6 +19,6 @@ export function strangersTo(keyword: string, fields: readonly Field[]): Fault[] 
   const strangers = fields.filter(({ key }) => key !== keyword).slice(0, MAX_UNKNOWN_FIELDS);
   return strangers.map(({ key: field, value }) => ({
     ...{ field, code: 'field-unknown' },
-    values: { value: value.slice(0, MAX_VALUE_SHOWN) },
+    values: { value: shown(value) },
   }));
 }

@@ -2,14 +2,12 @@ import * as z from 'zod';
 import type { Server } from '../servers/inventory.ts';
 import { canonicalIp, readIp } from '../servers/ip.ts';
 import type { Fault, Field, Parsed } from './command.ts';
-import { nearest } from './did-you-mean.ts';
+import { collectFields, type Reading, shown, unread } from './fields.ts';
+import { readServer, type ServerChoice } from './server-field.ts';
 import { writeSubject } from './subject.ts';
 
 const MAX_SERVER_ID_LENGTH = 64;
 const MAX_IP_LENGTH = 60;
-const MAX_VALUE_SHOWN = 80;
-const MAX_UNKNOWN_FIELDS = 10;
-const MAX_SERVERS_NAMED = 50;
 const EXAMPLE_IP = '203.0.113.9';
 
 /** The fields of CHECKIP with their other ways of writing. */
@@ -51,14 +49,10 @@ export interface CheckIpGrammar {
   serversOf(params: CheckIpParams): readonly Server[];
 }
 
-interface Reading<T> {
-  readonly value: T | null;
-  readonly faults: readonly Fault[];
-}
-
 /** The grammar of `CHECKIP=… [SERVER=…] [MODO=VER]`. */
 export function createCheckIpGrammar(servers: readonly Server[]): CheckIpGrammar {
   const askable = servers.filter(({ enabled, commands }) => enabled && commands.includes('CHECKIP'));
+  const choice: ServerChoice = { servers, askable, told: { command: 'CHECKIP' } };
   const noServers: readonly Fault[] =
     askable.length > 0 ? [] : [{ field: 'CHECKIP', code: 'no-servers', values: {} }];
 
@@ -66,9 +60,9 @@ export function createCheckIpGrammar(servers: readonly Server[]): CheckIpGrammar
     fields: CHECKIP_FIELDS,
     schema: checkIpParamsSchema,
     parse(fields) {
-      const given = collectFields(fields);
+      const given = collectFields(fields, CHECKIP_FIELDS, { hints: { IP: 'CHECKIP' } });
       const ip = readAddress(given.values.get('CHECKIP'));
-      const server = readServer(given.values.get('SERVER') ?? '', servers, askable);
+      const server = readServer(given.values.get('SERVER') ?? '', choice);
       const mode = readMode(given.values.get('MODO') ?? '');
       const faults = [given, ip, server, mode].flatMap((reading) => reading.faults);
       faults.push(...noServers);
@@ -77,7 +71,7 @@ export function createCheckIpGrammar(servers: readonly Server[]): CheckIpGrammar
     },
     recheck: ({ ip, server }) => [
       ...readAddress(ip).faults,
-      ...readServer(server ?? '', servers, askable).faults,
+      ...readServer(server ?? '', choice).faults,
       ...noServers,
     ],
     example: () => subjectOf({ ip: EXAMPLE_IP, server: null, lookOnly: false }),
@@ -93,35 +87,13 @@ function subjectOf({ ip, server, lookOnly }: CheckIpParams): string {
   return writeSubject(fields);
 }
 
-/** One value for each known field, the first; an unknown field that is nearly a missing one stands in for it. */
-function collectFields(fields: readonly Field[]): Reading<never> & { values: Map<string, string> } {
-  const values = new Map<string, string>();
-  const repeated = new Set<string>();
-  const unknown: Field[] = [];
-  for (const { key, value } of fields) {
-    if (!Object.hasOwn(CHECKIP_FIELDS, key)) unknown.push({ key, value });
-    else if (values.has(key)) repeated.add(key);
-    else values.set(key, value);
-  }
-  const faults: Fault[] = [...repeated].map((field) => ({ field, code: 'field-repeated', values: {} }));
-  for (const { key, value } of unknown.slice(0, MAX_UNKNOWN_FIELDS)) {
-    const meant = key === 'IP' ? 'CHECKIP' : nearest(key, Object.keys(CHECKIP_FIELDS));
-    const hint: Record<string, string> = meant === null ? {} : { suggestion: meant };
-    const shown = value.slice(0, MAX_VALUE_SHOWN);
-    faults.push({ field: key, code: 'field-unknown', values: { value: shown, ...hint } });
-    if (meant !== null && !values.has(meant)) values.set(meant, value);
-  }
-  return { value: null, faults, values };
-}
-
 /** A private address is left out of the corrected subject, and an example stands there: its own cannot be meant. */
 function readAddress(text: string | undefined): Reading<string> {
-  if (text === undefined)
-    return { value: null, faults: [{ field: 'CHECKIP', code: 'field-missing', values: {} }] };
-  if (text === '') return { value: null, faults: [{ field: 'CHECKIP', code: 'field-empty', values: {} }] };
+  if (text === undefined) return unread('CHECKIP', 'field-missing');
+  if (text === '') return unread('CHECKIP', 'field-empty');
   const reading = readIp(text);
   if (reading.ok) return { value: reading.ip, faults: [] };
-  const value = text.slice(0, MAX_VALUE_SHOWN);
+  const value = shown(text);
   const meant = reading.code === 'ip-network' || reading.code === 'ip-nonsense' ? firstIp(text) : null;
   const values = meant === null ? { value } : { value, suggestion: meant };
   return { value: meant, faults: [{ field: 'CHECKIP', code: reading.code, values }] };
@@ -130,7 +102,7 @@ function readAddress(text: string | undefined): Reading<string> {
 /** The one address that a longer text holds: that of a network, of a port, or one with a word beside it. */
 function firstIp(text: string): string | null {
   const found = new Set<string>();
-  for (const [word] of text.slice(0, MAX_VALUE_SHOWN).matchAll(/[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*/g)) {
+  for (const [word] of shown(text).matchAll(/[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*/g)) {
     const reading = readIp(word.replace(/^(\d+\.\d+\.\d+\.\d+)[.:].*$/, '$1').replace(/\.+$/, ''));
     if (reading.ok) found.add(reading.ip);
   }
@@ -138,27 +110,11 @@ function firstIp(text: string): string | null {
   return found.size === 1 && only !== undefined ? only : null;
 }
 
-/** An empty SERVER= is none; case does not matter. */
-function readServer(text: string, servers: readonly Server[], askable: readonly Server[]): Reading<string> {
-  if (text === '') return { value: null, faults: [] };
-  const found = servers.find(({ id }) => id.toUpperCase() === text.toUpperCase());
-  const ids = askable.map(({ id }) => id);
-  if (found !== undefined && ids.includes(found.id)) return { value: found.id, faults: [] };
-  const values = { value: text.slice(0, MAX_VALUE_SHOWN), known: ids.slice(0, MAX_SERVERS_NAMED).join(', ') };
-  if (found !== undefined) {
-    const code = found.enabled ? 'server-without-command' : 'server-disabled';
-    return { value: null, faults: [{ field: 'SERVER', code, values: { ...values, command: 'CHECKIP' } }] };
-  }
-  const meant = nearest(text, ids);
-  const hinted = meant === null ? values : { ...values, suggestion: meant };
-  return { value: meant, faults: [{ field: 'SERVER', code: 'server-unknown', values: hinted }] };
-}
-
 /** An empty MODO= is none. Whoever wrote something else may have meant to look, so the corrected subject only looks. */
 function readMode(text: string): Reading<boolean> {
   const word = text.trim().toUpperCase();
   if (word === '' || RELEASE_WORDS.includes(word)) return { value: false, faults: [] };
   if (LOOK_WORDS.includes(word)) return { value: true, faults: [] };
-  const values = { value: text.slice(0, MAX_VALUE_SHOWN), known: 'VER' };
+  const values = { value: shown(text), known: 'VER' };
   return { value: true, faults: [{ field: 'MODO', code: 'mode-unknown', values }] };
 }

@@ -22,10 +22,13 @@ export interface Fault {
   readonly values: Readonly<Record<string, string | number>>;
 }
 
-/** What a subject means to a command: its parameters, or all that is wrong and a corrected subject to copy. */
+/**
+ * What a subject means to a command: its parameters, or all that is wrong and a corrected subject to copy; null where
+ * one could only be had by making up what is then acted on.
+ */
 export type Parsed<P> =
   | { readonly ok: true; readonly params: P }
-  | { readonly ok: false; readonly faults: readonly Fault[]; readonly corrected: string };
+  | { readonly ok: false; readonly faults: readonly Fault[]; readonly corrected: string | null };
 
 /** What a request is about; null where it names none, and so is about all. */
 export interface Touched {
@@ -91,6 +94,8 @@ export interface Command<P extends Readonly<Record<string, Json>> = Readonly<Rec
   foretell?(params: P, signal: AbortSignal): Promise<Measured | null>;
   /** Tells the requester that the request has been taken. Runs at once on acceptance, beside the lanes. */
   confirm?(job: Job, params: P, context: JobContext): Promise<void>;
+  /** Whether what was begun must be brought to an end: such a job cannot be cancelled any more. Never, where it does not say. */
+  mustFinish?(job: Job): boolean;
   /** Does the work and sends the answer. @throws AppError; retriable ones are tried again */
   work(job: Job, params: P, context: JobContext): Promise<Ending | Waiting>;
 }

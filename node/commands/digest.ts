@@ -29,12 +29,15 @@ type DigestParams = z.infer<typeof paramsSchema>;
 export interface DigestServices {
   readonly answers: DigestMails;
   readonly held: HeldMail;
+  /** Whether the request that an answer is about is still open. */
+  readonly isOpen: (job: string) => boolean;
   readonly clock: Clock;
   readonly timeZone: string;
 }
 
 /** RESUMO: answers that were held back as the day's mails were used up, in one mail. */
-export function createDigest({ answers, held, clock, timeZone }: DigestServices): Command<DigestParams> {
+export function createDigest(services: DigestServices): Command<DigestParams> {
+  const { answers, held, isOpen, clock, timeZone } = services;
   return {
     keyword: DIGEST_COMMAND,
     internal: true,
@@ -46,18 +49,20 @@ export function createDigest({ answers, held, clock, timeZone }: DigestServices)
       const found = await held.read(items);
       const isSent = job.steps['mail:digest']?.doneAt != null;
       if (isSent || found.length === 0) return over(held, items, 'sent before');
+      const worth = worthTelling(found, isOpen);
+      if (worth.length === 0) return over(held, items, 'nothing that is not told better by now');
       const later = answers.digestAt(to);
       if (later !== null) {
         const soon = clock.now().add({ milliseconds: MAX_WAIT_MS });
         const notBefore = Temporal.Instant.compare(later, soon) < 0 ? later : soon;
         return { kind: 'waiting', notBefore, summary: 'the mails of the day are used up, digests too' };
       }
-      const shown = worthTelling(found).map(({ subject, at, text }) => {
+      const shown = worth.map(({ subject, at, text }) => {
         return { subject, at: Temporal.Instant.from(at), text };
       });
       const messageIds = found.map(({ messageId }) => messageId);
       try {
-        const mail = digestMail({ items: shown, leftOut: 0, timeZone });
+        const mail = digestMail({ items: shown, timeZone });
         await answers.sendDigest(job, context, to, mail, messageIds);
       } catch (error) {
         // Refused for good: it would be refused again with each digest after it.
@@ -74,11 +79,11 @@ async function over(held: HeldMail, items: readonly string[], summary: string): 
   return { kind: 'done', summary };
 }
 
-/** By time, without what a later answer to the same request says better. */
-function worthTelling(answers: readonly HeldAnswer[]): HeldAnswer[] {
+/** By time, without what a later answer to the same request says better, here or in a mail that went out meanwhile. */
+function worthTelling(answers: readonly HeldAnswer[], isOpen: (job: string) => boolean): HeldAnswer[] {
   const ended = new Set(answers.filter(({ kind }) => ENDS.has(kind)).map(({ job }) => job));
   return answers
-    .filter(({ kind, job }) => !BEFORE_THE_END.has(kind) || !ended.has(job))
+    .filter(({ kind, job }) => !BEFORE_THE_END.has(kind) || (isOpen(job) && !ended.has(job)))
     .toSorted((a, b) => (a.at < b.at ? -1 : Number(a.at > b.at)));
 }
 

@@ -1,9 +1,9 @@
 import type { People, Person } from '../access/people.ts';
-import { mayUse, permissionFaults, type RoleCommands } from '../access/permission.ts';
+import { mayUse, permissionFaults, type RoleCommands } from './permission.ts';
 import type { Answers } from '../mail/answers.ts';
-import { AppError } from '../platform/errors.ts';
 import type { HelpView } from '../replies/command-views.ts';
 import { helpMail } from '../replies/help.ts';
+import { askerOf } from './asker.ts';
 import { type Nothing, nothingSchema, parseBare } from './bare-grammar.ts';
 import type { Command } from './command.ts';
 import type { Registry } from './registry.ts';
@@ -36,10 +36,7 @@ export function createHelp(services: HelpServices): Command<Nothing> {
     route: () => ({ lane: 'replies', source: null }),
     work: async (job, _params, context) => {
       const { subject, requester } = job.request;
-      const person = requester === null ? null : people.find(requester);
-      if (person === null) {
-        throw new AppError('access.not-permitted', `${requester ?? 'nobody'} is not on the whitelist`);
-      }
+      const person = askerOf(people, job);
       const { role, extensions, servers } = person;
       const commands = commandsFor(person, services.registry(), services.roleCommands);
       const view = { subject, requester, jobId: job.id, timeZone, role, extensions, servers };

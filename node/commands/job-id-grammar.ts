@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { strangersTo } from './bare-grammar.ts';
 import type { Fault, Field, Parsed } from './command.ts';
+import { shown } from './fields.ts';
 
 /** As mails show them; the beginning of one, or the whole. */
 const WRITTEN_ID = /^[0-9a-f]{4,64}$/;
 const EXAMPLE_ID = '3f9a1c02d4e5';
-const MAX_VALUE_SHOWN = 80;
 
 /** What CANCELAR and REENVIAR ask for. */
 export const jobIdSchema = z.strictObject({ id: z.string().regex(WRITTEN_ID) });
@@ -29,7 +29,7 @@ export function parseJobId(keyword: string, fields: readonly Field[]): Parsed<Jo
   if (own.length > 1) faults.push({ field: keyword, code: 'field-repeated', values: {} });
   if (text === '') faults.push({ field: keyword, code: 'field-empty', values: {} });
   else if (ids.length !== 1) {
-    faults.push({ field: keyword, code: 'job-id-form', values: { value: text.slice(0, MAX_VALUE_SHOWN) } });
+    faults.push({ field: keyword, code: 'job-id-form', values: { value: shown(text) } });
   }
   return faults.length === 0
     ? { ok: true, params: { id } }

@@ -2,14 +2,12 @@ import * as z from 'zod';
 import type { Server } from '../servers/inventory.ts';
 import { MAC, parseMac, readMac } from '../servers/mac.ts';
 import type { Fault, Field, Parsed } from './command.ts';
-import { nearest } from './did-you-mean.ts';
 import { EXTENSION, readExtensions } from './extensions.ts';
+import { collectFields, type Reading, shown, unread } from './fields.ts';
+import { namesOf, readServer, type ServerChoice } from './server-field.ts';
 import { writeSubject } from './subject.ts';
 
 const MAX_SERVER_ID_LENGTH = 64;
-const MAX_VALUE_SHOWN = 80;
-const MAX_UNKNOWN_FIELDS = 10;
-const MAX_SERVERS_NAMED = 50;
 /** Read of one value, to say how many it has. */
 const MAX_EXTENSIONS_READ = 100;
 const KEYWORD = 'MACCHANGE';
@@ -22,6 +20,9 @@ export const MACCHANGE_FIELDS: Readonly<Record<string, readonly string[]>> = {
   MACFUTURO: ['MAC_FUTURO', 'MACNOVO', 'MAC_NOVO'],
   SERVER: ['SERVIDOR'],
 };
+
+/** Words that people write for a field. */
+const HINTS: Readonly<Record<string, string>> = { RAMAL: KEYWORD, RAMAIS: KEYWORD };
 
 /** What people write for no MAC at all. */
 const NOTHING: readonly string[] = ['', 'NENHUM', 'VAZIO', 'NONE', 'SEM', 'SEM MAC', 'REMOVER'];
@@ -41,7 +42,10 @@ export type MacChangeParams = z.infer<typeof macChangeParamsSchema>;
 export interface MacChangeGrammar {
   readonly fields: typeof MACCHANGE_FIELDS;
   readonly schema: typeof macChangeParamsSchema;
-  /** All faults at once, with a corrected subject that parses (where any server allows MACCHANGE). */
+  /**
+   * All faults at once, with a corrected subject that parses where nothing of it has to be made up: an example that is
+   * sent as it stands would give a real extension a phone that nobody has, or take another's.
+   */
   parse(fields: readonly Field[]): Parsed<MacChangeParams>;
   /** The same, for parameters that come from the peer or a dropped document. */
   recheck(params: MacChangeParams): readonly Fault[];
@@ -52,9 +56,9 @@ export interface MacChangeGrammar {
   serverOf(params: MacChangeParams): Server | undefined;
 }
 
-interface Reading<T> {
-  /** Undefined where nothing could be made out. */
-  readonly value: T | undefined;
+/** A MAC, or null for none; undefined where nothing could be made out. */
+interface MacReading {
+  readonly value: string | null | undefined;
   readonly faults: readonly Fault[];
 }
 
@@ -62,6 +66,7 @@ interface Reading<T> {
 export function createMacChangeGrammar(servers: readonly Server[]): MacChangeGrammar {
   const askable = servers.filter(({ enabled, commands }) => enabled && commands.includes(KEYWORD));
   const exampleServer = askable[0]?.id ?? 'gv1p';
+  const choice: ServerChoice = { servers, askable, told: { command: KEYWORD, needed: 1 } };
   const noServers: readonly Fault[] =
     askable.length > 0 ? [] : [{ field: KEYWORD, code: 'no-servers', values: {} }];
 
@@ -69,27 +74,24 @@ export function createMacChangeGrammar(servers: readonly Server[]): MacChangeGra
     fields: MACCHANGE_FIELDS,
     schema: macChangeParamsSchema,
     parse(fields) {
-      const given = collectFields(fields);
+      const given = collectFields(fields, MACCHANGE_FIELDS, { hints: HINTS });
       const extension = readExtension(given.values.get(KEYWORD));
       const from = readField('MACATUAL', given.values.get('MACATUAL'), anyMac);
       const to = readField('MACFUTURO', given.values.get('MACFUTURO'), phoneMac);
-      const server = readServer(given.values.get('SERVER'), servers, askable);
+      const server = readNeededServer(given.values.get('SERVER'), choice);
       const readings = [given, extension, from, to, ...(askable.length > 0 ? [server] : [])];
       const faults = [...noServers, ...readings.flatMap((reading) => reading.faults)];
       if (from.value !== undefined && to.value !== undefined)
         faults.push(...sameFaults(from.value, to.value));
-      const params = {
-        extension: extension.value ?? EXAMPLE.extension,
-        ...repaired(from.value, to.value),
-        server: server.value ?? exampleServer,
-      };
-      return faults.length === 0 ? { ok: true, params } : { ok: false, faults, corrected: subjectOf(params) };
+      const params = wholeParams(extension.value, from.value, to.value, server.value);
+      if (faults.length === 0 && params !== null) return { ok: true, params };
+      return { ok: false, faults, corrected: params === null ? null : subjectOf(params) };
     },
     recheck: ({ from, to, server }) => [
       ...noServers,
       ...readField('MACFUTURO', to ?? '', phoneMac).faults,
       ...sameFaults(from, to),
-      ...readServer(server, servers, askable).faults,
+      ...readServer(server, choice).faults,
     ],
     example: () => subjectOf({ ...EXAMPLE, server: exampleServer }),
     subjectOf,
@@ -106,31 +108,11 @@ function subjectOf({ extension, from, to, server }: MacChangeParams): string {
   ]);
 }
 
-/** One value for each known field, the first; an unknown field that is nearly a missing one stands in for it. */
-function collectFields(fields: readonly Field[]): Reading<never> & { values: Map<string, string> } {
-  const values = new Map<string, string>();
-  const repeated = new Set<string>();
-  const unknown: Field[] = [];
-  for (const { key, value } of fields) {
-    if (!Object.hasOwn(MACCHANGE_FIELDS, key)) unknown.push({ key, value });
-    else if (values.has(key)) repeated.add(key);
-    else values.set(key, value);
-  }
-  const faults: Fault[] = [...repeated].map((field) => ({ field, code: 'field-repeated', values: {} }));
-  for (const { key, value } of unknown.slice(0, MAX_UNKNOWN_FIELDS)) {
-    const meant = key === 'RAMAL' || key === 'RAMAIS' ? KEYWORD : nearest(key, Object.keys(MACCHANGE_FIELDS));
-    const hint: Record<string, string> = meant === null ? {} : { suggestion: meant };
-    faults.push({ field: key, code: 'field-unknown', values: { value: shown(value), ...hint } });
-    if (meant !== null && (values.get(meant) ?? '') === '') values.set(meant, value);
-  }
-  return { value: undefined, faults, values };
-}
-
 function readExtension(text: string | undefined): Reading<string> {
-  if (text === undefined) return fault(KEYWORD, 'field-missing');
-  if (text === '') return fault(KEYWORD, 'field-empty');
+  if (text === undefined) return unread(KEYWORD, 'field-missing');
+  if (text === '') return unread(KEYWORD, 'field-empty');
   const { extensions, faults } = readExtensions(text, MAX_EXTENSIONS_READ);
-  const [value] = extensions;
+  const [value = null] = extensions;
   const told = faults.map(({ code, values }) => ({ field: KEYWORD, code, values }));
   if (extensions.length > 1 && told.length === 0) {
     return {
@@ -138,7 +120,7 @@ function readExtension(text: string | undefined): Reading<string> {
       faults: [{ field: KEYWORD, code: 'extension-single', values: { count: extensions.length } }],
     };
   }
-  return value === undefined && told.length === 0 ? fault(KEYWORD, 'field-empty') : { value, faults: told };
+  return value === null && told.length === 0 ? unread(KEYWORD, 'field-empty') : { value, faults: told };
 }
 
 /** What a file may hold is whatever it holds: a MAC that no phone can have is to be replaced, too. */
@@ -152,12 +134,16 @@ function anyMac(
 const phoneMac: typeof anyMac = parseMac;
 
 /** A field that must be there, and may be empty: to leave it out is no way to remove a phone. */
-function readField(field: string, text: string | undefined, read: typeof anyMac): Reading<string | null> {
-  if (text === undefined) return fault(field, 'field-missing');
+function readField(field: string, text: string | undefined, read: typeof anyMac): MacReading {
+  const told = (code: string, values: Fault['values'] = {}): MacReading => ({
+    value: undefined,
+    faults: [{ field, code, values }],
+  });
+  if (text === undefined) return told('field-missing');
   if (NOTHING.includes(text.trim().toUpperCase())) return { value: null, faults: [] };
   const reading = read(text);
   if (reading.ok) return { value: reading.mac, faults: [] };
-  return { value: undefined, faults: [{ field, code: reading.code, values: { value: shown(text) } }] };
+  return told(reading.code, { value: shown(text) });
 }
 
 function sameFaults(from: string | null, to: string | null): Fault[] {
@@ -166,47 +152,21 @@ function sameFaults(from: string | null, to: string | null): Fault[] {
   return [{ field: 'MACFUTURO', code: 'macs-equal', values: { value: to } }];
 }
 
-/** What was meant, with an example where nothing can be made of it. A removal is never made up. */
-function repaired(
+/** What was meant, where all of it could be read and it asks for a change. */
+function wholeParams(
+  extension: string | null,
   from: string | null | undefined,
   to: string | null | undefined,
-): Pick<MacChangeParams, 'from' | 'to'> {
-  const before = from === undefined ? EXAMPLE.from : from;
-  const after = to === undefined || to === before ? EXAMPLE.to : to;
-  return { from: before === after ? EXAMPLE.from : before, to: after };
+  server: string | null,
+): MacChangeParams | null {
+  if (extension === null || from === undefined || to === undefined || server === null) return null;
+  return from === to ? null : { extension, from, to, server };
 }
 
-/** It must be there; case does not matter. */
-function readServer(
-  text: string | undefined,
-  servers: readonly Server[],
-  askable: readonly Server[],
-): Reading<string> {
-  const ids = askable.map(({ id }) => id);
-  const known = ids.slice(0, MAX_SERVERS_NAMED).join(', ');
-  const only = ids.length === 1 ? ids[0] : undefined;
-  if (text === undefined || text === '') {
-    const code = text === undefined ? 'field-missing' : 'field-empty';
-    return { value: only, faults: [{ field: 'SERVER', code, values: { known } }] };
-  }
-  const found =
-    servers.find(({ id }) => id === text) ??
-    servers.find(({ id }) => id.toUpperCase() === text.toUpperCase());
-  if (found !== undefined && ids.includes(found.id)) return { value: found.id, faults: [] };
-  const values = { value: shown(text), known, command: KEYWORD, needed: 1 };
-  if (found !== undefined) {
-    const code = found.enabled ? 'server-without-command' : 'server-disabled';
-    return { value: undefined, faults: [{ field: 'SERVER', code, values }] };
-  }
-  const meant = nearest(text, ids);
-  const hinted = meant === null ? values : { ...values, suggestion: meant };
-  return { value: meant ?? undefined, faults: [{ field: 'SERVER', code: 'server-unknown', values: hinted }] };
-}
-
-function fault(field: string, code: string): Reading<never> {
-  return { value: undefined, faults: [{ field, code, values: {} }] };
-}
-
-function shown(text: string): string {
-  return text.slice(0, MAX_VALUE_SHOWN);
+/** It must be there; of one server alone it is plain which is meant. */
+function readNeededServer(text: string | undefined, choice: ServerChoice): Reading<string> {
+  if (text !== undefined && text !== '') return readServer(text, choice);
+  const [only] = choice.askable.length === 1 ? choice.askable : [];
+  const code = text === undefined ? 'field-missing' : 'field-empty';
+  return { value: only?.id ?? null, faults: [{ field: 'SERVER', code, values: { known: namesOf(choice) } }] };
 }

@@ -1,5 +1,6 @@
 import type { Job } from '../../protocol/job.ts';
 import type { MacHooks } from '../servers/mac-phones.ts';
+import { repeatable } from '../queue/steps.ts';
 import type { JobContext } from './command.ts';
 
 const TOUCHED = 'mac:touched:';
@@ -24,7 +25,10 @@ export function halfWayOf(job: Job, context: JobContext): HalfWay {
   let touched = names.filter((name) => name.startsWith(TOUCHED)).length;
   let settled = names.includes(`${SETTLED}${touched}`) ? touched : touched - 1;
   const note = async (name: string): Promise<void> => {
-    await context.step(name, { happened: () => Promise.resolve(null), perform: () => Promise.resolve(true) });
+    await context.step(
+      name,
+      repeatable(() => Promise.resolve(true)),
+    );
   };
   return {
     now: () => touched > 0 && settled < touched,

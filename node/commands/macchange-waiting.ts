@@ -3,6 +3,7 @@ import type { Answers } from '../mail/answers.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import type { JobAcceptor } from '../queue/spool.ts';
+import { repeatable } from '../queue/steps.ts';
 import { delayedMail } from '../replies/trouble.ts';
 import { noticeJob } from './answer-jobs.ts';
 import type { JobContext, Waiting } from './command.ts';
@@ -75,10 +76,10 @@ async function waitForLock(
 
 /** When it was first so. */
 async function sinceOf(context: JobContext, clock: Clock, step: string): Promise<Temporal.Instant> {
-  const at = await context.step(step, {
-    happened: () => Promise.resolve(null),
-    perform: () => Promise.resolve(clock.now().toString()),
-  });
+  const at = await context.step(
+    step,
+    repeatable(() => Promise.resolve(clock.now().toString())),
+  );
   return Temporal.Instant.from(at);
 }
 
@@ -104,15 +105,15 @@ async function tellAdmin(
 ): Promise<void> {
   const show = `node-ctl mac show ${extension} --server ${server}`;
   const details = { server, extension, requester: job.request.requester ?? '', reason, show };
-  await context.step('mac:told', {
-    happened: () => Promise.resolve(null),
-    perform: async () => {
+  await context.step(
+    'mac:told',
+    repeatable(async () => {
       try {
         await acceptor.accept(noticeJob('server-unsettled', job.id, details));
       } catch (error) {
         if (codeOf(error) !== 'spool.conflict') throw error; // told before, in other words
       }
       return true;
-    },
-  });
+    }),
+  );
 }

@@ -1,15 +1,17 @@
 import type { Job } from '../../protocol/job.ts';
-import type { Permission } from '../access/permission.ts';
+import type { Permission } from './permission.ts';
 import type { Audit } from '../audit.ts';
 import type { Answers } from '../mail/answers.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import type { JobAcceptor } from '../queue/spool.ts';
+import { repeatable } from '../queue/steps.ts';
 import type { MacChangeView } from '../replies/command-views.ts';
 import { macChangeMail } from '../replies/macchange.ts';
 import type { Server } from '../servers/inventory.ts';
 import type { MacReport, Phones } from '../servers/mac-phones.ts';
 import type { Makers } from '../servers/oui.ts';
+import { checkStillPermitted } from './asker.ts';
 import type { Command, Ending, JobContext, Touched, Waiting } from './command.ts';
 import type { MacChangeGrammar, MacChangeParams } from './macchange-grammar.ts';
 import { halfWayOf, isHalfWay } from './macchange-half-way.ts';
@@ -59,7 +61,7 @@ async function work(
   const isBegun = halfWay.now() || job.steps[CHANGE_STEP]?.doneAt != null;
   const server = services.grammar.serverOf(params);
   // A job may have waited for long: what has been begun is finished, nothing else is begun for whoever may not any more.
-  if (!isBegun) mayStill(services, job, params);
+  if (!isBegun) checkStillPermitted(services.permission, job, { keyword: KEYWORD, touches }, params);
   if (server === undefined) {
     throw new AppError(
       'server.not-found',
@@ -90,9 +92,9 @@ async function change(
 ): Promise<MacReport> {
   const request = { extension, from, to };
   const facts = { job: job.id, server: server.id, ...request, by: job.request.requester };
-  return context.step(CHANGE_STEP, {
-    happened: () => Promise.resolve(null),
-    perform: async () => {
+  return context.step(
+    CHANGE_STEP,
+    repeatable(async () => {
       try {
         const report = await phones.change(server, request, job.id, context.signal, hooks);
         await audit.record({
@@ -114,18 +116,12 @@ async function change(
         }
         throw error;
       }
-    },
-  });
+    }),
+  );
 }
 
 function touches({ extension, server }: MacChangeParams): Touched {
   return { extensions: [extension], servers: [server] };
-}
-
-function mayStill({ permission }: MacChangeServices, { request }: Job, params: MacChangeParams): void {
-  if (request.requester === null) return;
-  const [fault] = permission.faultsOf(request.requester, { keyword: KEYWORD, touches }, params);
-  if (fault !== undefined) throw new AppError('access.not-permitted', `${request.requester}: ${fault.code}`);
 }
 
 async function answer(

@@ -2,9 +2,8 @@ import type { Person } from '../access/people.ts';
 import type { Audit } from '../audit.ts';
 import type { JobAcceptor } from '../queue/spool.ts';
 import type { PersonView } from '../replies/command-views.ts';
+import { rightsText } from '../replies/roles.ts';
 import { noticeJob } from './answer-jobs.ts';
-
-const MAX_SHOWN = 40;
 
 export interface TellingOptions {
   readonly audit: Audit;
@@ -32,7 +31,7 @@ export async function tellOfChange(
   const what = after === null ? 'removed' : before === null ? 'added' : 'changed';
   const told = { person: address, by, before: rightsOf(before), after: rightsOf(after) };
   await audit.record({ event: `person.${what}`, ...(job === null ? {} : { job }), ...told });
-  const details = { person: address, before: textOf(before), after: textOf(after), by };
+  const details = { person: address, before: rightsText(before), after: rightsText(after), by };
   await acceptor.accept(noticeJob('whitelist-changed', about, details));
 }
 
@@ -40,18 +39,6 @@ function rightsOf(person: Person | null): Pick<Person, 'role' | 'extensions' | '
   if (person === null) return null;
   const { role, extensions, servers } = person;
   return { role, extensions, servers };
-}
-
-/** What somebody may do, as the notice says it. */
-function textOf(person: Person | null): string {
-  if (person === null) return 'sem acesso';
-  const limits = (name: string, list: readonly string[] | null): string[] => {
-    if (list === null) return [];
-    const more = list.length > MAX_SHOWN ? ` e mais ${list.length - MAX_SHOWN}` : '';
-    return [`${name} ${list.slice(0, MAX_SHOWN).join(', ')}${more}`];
-  };
-  const { role, extensions, servers } = person;
-  return [role, ...limits('ramais', extensions), ...limits('servidores', servers)].join('; ');
 }
 
 /** A person as mails show them. */

@@ -5,14 +5,14 @@ import type { WallTime } from '../recordings/source.ts';
 import type { Fault, Field, Parsed } from './command.ts';
 import { nearest } from './did-you-mean.ts';
 import { EXTENSION, extensionFaults, readExtensions } from './extensions.ts';
+import { collectFields, type Reading, shown, unread } from './fields.ts';
 import { rangeFaults, repairRange } from './ramais-range.ts';
+import { readServer, type ServerChoice } from './server-field.ts';
 import { writeSubject } from './subject.ts';
 import { type Edge, isWallTime, readWallTime, wallTimeOf, writeWallTime } from './wall-time.ts';
 
 const MAX_EXTENSIONS_STORED = 1000;
 const MAX_SERVER_ID_LENGTH = 64;
-const MAX_VALUE_SHOWN = 80;
-const MAX_UNKNOWN_FIELDS = 10;
 /** Two nodes' clocks may differ by this much without a request that one took being refused by the other. */
 const CLOCK_SLACK = { minutes: 10 };
 const EXAMPLE_EXTENSIONS = ['1121', '1122'];
@@ -87,26 +87,21 @@ export interface RamaisGrammar {
   subjectOf(params: RamaisParams): string;
 }
 
-/** What could be made out of a field, and what is wrong with it. */
-interface Reading<T> {
-  readonly value: T | null;
-  readonly faults: readonly Fault[];
-}
-
 /** The grammar of `RAMAIS=… [SERVER=…] INICIO=… FIM=… [audios_from=…]`. */
 export function createRamaisGrammar(options: RamaisGrammarOptions): RamaisGrammar {
   const { maxExtensions, maxDays, servers, timeZone, clock } = options;
+  const choice: ServerChoice = { servers, askable: servers.filter(({ enabled }) => enabled), told: {} };
   const now = (): WallTime => wallTimeOf(clock.now(), timeZone);
 
   return {
     fields: RAMAIS_FIELDS,
     schema: ramaisParamsSchema,
     parse(fields) {
-      const given = collectFields(fields);
+      const given = collectFields(fields, RAMAIS_FIELDS, { hints: HINTS, lists: ['RAMAIS'] });
       const extensions = readList(given.values.get('RAMAIS'), maxExtensions);
       const start = readDate('INICIO', 'start', given.values.get('INICIO'), now());
       const end = readDate('FIM', 'end', given.values.get('FIM'), now());
-      const server = readServer(given.values.get('SERVER') ?? '', servers);
+      const server = readServer(given.values.get('SERVER') ?? '', choice);
       const audiosFrom = readSource(given.values.get('AUDIOS_FROM') ?? '');
       const faults = [given, extensions, start, end, server, audiosFrom].flatMap((reading) => reading.faults);
       if (start.faults.length + end.faults.length === 0 && start.value !== null && end.value !== null) {
@@ -125,7 +120,7 @@ export function createRamaisGrammar(options: RamaisGrammarOptions): RamaisGramma
       return [
         ...extensionFaults(params.extensions, maxExtensions),
         ...rangeFaults(params, maxDays, soon),
-        ...readServer(params.server ?? '', servers).faults,
+        ...readServer(params.server ?? '', choice).faults,
       ];
     },
     resolveSource(params) {
@@ -152,74 +147,22 @@ function subjectOf({ extensions, start, end, server, audiosFrom }: RamaisParams)
   return writeSubject(fields);
 }
 
-/**
- * One value for each known field. Of a repeated field the first counts (all of RAMAIS); an unknown field that
- * is nearly a missing one stands in for it, so that the corrected subject keeps what was meant.
- */
-function collectFields(fields: readonly Field[]): Reading<never> & { values: Map<string, string> } {
-  const values = new Map<string, string>();
-  const repeated = new Set<string>();
-  const unknown: Field[] = [];
-  for (const { key, value } of fields) {
-    const before = values.get(key);
-    if (!Object.hasOwn(RAMAIS_FIELDS, key)) unknown.push({ key, value });
-    else if (before === undefined) values.set(key, value);
-    else {
-      repeated.add(key);
-      if (key === 'RAMAIS') values.set(key, `${before},${value}`);
-    }
-  }
-  const faults: Fault[] = [...repeated].map((field) => ({ field, code: 'field-repeated', values: {} }));
-  for (const { key, value } of unknown.slice(0, MAX_UNKNOWN_FIELDS)) {
-    const meant =
-      (Object.hasOwn(HINTS, key) ? HINTS[key] : undefined) ?? nearest(key, Object.keys(RAMAIS_FIELDS));
-    const hint: Record<string, string> = meant === null ? {} : { suggestion: meant };
-    faults.push({
-      field: key,
-      code: 'field-unknown',
-      values: { value: value.slice(0, MAX_VALUE_SHOWN), ...hint },
-    });
-    if (meant !== null && !values.has(meant)) values.set(meant, value);
-  }
-  return { value: null, faults, values };
-}
-
 function readList(text: string | undefined, max: number): Reading<string[]> {
-  if (text === undefined) return { value: null, faults: [missing('RAMAIS')] };
+  if (text === undefined) return unread('RAMAIS', 'field-missing');
   const { extensions, faults } = readExtensions(text, max);
-  const nothing = extensions.length === 0 && faults.length === 0;
-  return {
-    value: extensions.length === 0 ? null : [...extensions],
-    faults: nothing ? [{ field: 'RAMAIS', code: 'field-empty', values: {} }] : faults,
-  };
+  if (extensions.length > 0) return { value: [...extensions], faults };
+  return faults.length === 0 ? unread('RAMAIS', 'field-empty') : { value: null, faults };
 }
 
 function readDate(field: string, edge: Edge, text: string | undefined, now: WallTime): Reading<WallTime> {
-  if (text === undefined) return { value: null, faults: [missing(field)] };
-  if (text === '') return { value: null, faults: [{ field, code: 'field-empty', values: {} }] };
+  if (text === undefined) return unread(field, 'field-missing');
+  if (text === '') return unread(field, 'field-empty');
   const reading = readWallTime(text, edge, Temporal.PlainDate.from(now.slice(0, 10)));
   if (reading.ok) return { value: reading.time, faults: [] };
-  const value = text.slice(0, MAX_VALUE_SHOWN);
+  const value = shown(text);
   const hint = reading.repaired === null ? {} : { suggestion: writeWallTime(reading.repaired, edge) };
   const faults = reading.codes.map((code) => ({ field, code, values: { value, ...hint } }));
   return { value: reading.repaired, faults };
-}
-
-/** An empty SERVER= is none; case does not matter. A disabled server is left out of the corrected subject. */
-function readServer(text: string, servers: readonly KnownServer[]): Reading<string> {
-  if (text === '') return { value: null, faults: [] };
-  const found =
-    servers.find(({ id }) => id === text) ??
-    servers.find(({ id }) => id.toUpperCase() === text.toUpperCase()) ??
-    null;
-  if (found?.enabled === true) return { value: found.id, faults: [] };
-  const enabled = servers.filter((server) => server.enabled).map(({ id }) => id);
-  const value = text.slice(0, MAX_VALUE_SHOWN);
-  const values = { value, known: enabled.join(', ') };
-  if (found !== null) return { value: null, faults: [{ field: 'SERVER', code: 'server-disabled', values }] };
-  const meant = nearest(text, enabled);
-  const hinted = meant === null ? values : { ...values, suggestion: meant };
-  return { value: meant, faults: [{ field: 'SERVER', code: 'server-unknown', values: hinted }] };
 }
 
 function readSource(text: string): Reading<SourceName> {
@@ -228,11 +171,7 @@ function readSource(text: string): Reading<SourceName> {
   const source = sourceNameSchema.safeParse(plain);
   if (source.success) return { value: source.data, faults: [] };
   const meant = sourceNameSchema.safeParse(nearest(plain, sourceNameSchema.options)).data ?? null;
-  const values = { value: text.slice(0, MAX_VALUE_SHOWN), known: sourceNameSchema.options.join(', ') };
+  const values = { value: shown(text), known: sourceNameSchema.options.join(', ') };
   const hinted = meant === null ? values : { ...values, suggestion: meant };
   return { value: meant, faults: [{ field: 'AUDIOS_FROM', code: 'source-unknown', values: hinted }] };
-}
-
-function missing(field: string): Fault {
-  return { field, code: 'field-missing', values: {} };
 }

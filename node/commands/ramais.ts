@@ -13,6 +13,7 @@ import { nothingFoundMail } from '../replies/nothing-found.ts';
 import { MAX_LISTED, resultMail } from '../replies/result.ts';
 import { delayedMail } from '../replies/trouble.ts';
 import type { CoverageView, JobView } from '../replies/views.ts';
+import { askerOf } from './asker.ts';
 import type { Command, Ending, JobContext } from './command.ts';
 import { type Delivering, deliverOnce } from './ramais-delivery.ts';
 import type { RamaisGrammar, RamaisParams } from './ramais-grammar.ts';
@@ -70,7 +71,10 @@ export function createRamais(services: RamaisServices): Command<RamaisParams> {
         elsewhere === null
           ? { position: context.position(), measured: await foretell(services, params, context.signal) }
           : await elsewhere.placement(job, context.signal);
-      const view = { ...viewOf(job, params, services), ...told };
+      // What there is of other servers is not for who is limited to some; the search alone knows whether it was counted in.
+      const isLimited = services.people.find(job.request.requester)?.servers != null;
+      const measured = isLimited ? null : told.measured;
+      const view = { ...viewOf(job, params, services), ...told, measured };
       await answers.send(job, context, 'confirmation', confirmationMail(view));
       elsewhere?.confirmed(job);
     },
@@ -150,11 +154,11 @@ async function work(
 }
 
 /** Where recordings do not tell servers apart, those of all are found: not for somebody who is limited to some. */
-function refuseOtherServers({ people }: RamaisServices, { door, request }: Job): void {
-  const { requester } = request;
-  if (door === 'control' || requester === null) return;
-  const person = people.find(requester);
-  if (person === null || person.role === 'admin' || person.servers === null) return;
+function refuseOtherServers({ people }: RamaisServices, job: Job): void {
+  if (job.door === 'control' || job.request.requester === null) return;
+  // Of who was removed since nobody knows what they were limited to.
+  const person = askerOf(people, job);
+  if (person.role === 'admin' || person.servers === null) return;
   throw new AppError(
     'access.not-narrowed',
     'its requester is limited to servers, and these recordings do not tell servers apart',

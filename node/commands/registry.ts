@@ -22,8 +22,8 @@ export type ParsedSubject =
       /** The keyword it was taken for; null where there is no telling. */
       readonly command: string | null;
       readonly faults: readonly Fault[];
-      /** A subject to copy: as near to what was meant as could be made out. */
-      readonly corrected: string;
+      /** A subject to copy: as near to what was meant as could be made out; null where that would be made up. */
+      readonly corrected: string | null;
     };
 
 export interface Registry {
@@ -46,12 +46,16 @@ export function createRegistry(commands: readonly Command[]): Registry {
   const keywords = askable.map(({ keyword }) => keyword);
   const vocabulary = vocabularyOf(askable);
 
-  const refuse = (command: Command | null, faults: readonly Fault[], corrected?: string): ParsedSubject => ({
+  const refuse = (
+    command: Command | null,
+    faults: readonly Fault[],
+    corrected?: string | null,
+  ): ParsedSubject => ({
     ok: false,
     command: command?.keyword ?? null,
     faults,
     corrected:
-      corrected !== undefined && corrected.length <= MAX_SUBJECT_LENGTH
+      corrected === null || (corrected !== undefined && corrected.length <= MAX_SUBJECT_LENGTH)
         ? corrected
         : ((command ?? askable[0])?.example() ?? ''),
   });

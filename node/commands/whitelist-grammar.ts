@@ -1,8 +1,9 @@
 import * as z from 'zod';
-import { MAX_LIMITS, roleSchema } from '../access/people-store.ts';
+import { MAX_LIMITS, roleSchema } from '../access/people.ts';
 import type { Fault, Field, Parsed } from './command.ts';
 import { nearest } from './did-you-mean.ts';
 import { EXTENSION, readExtensions } from './extensions.ts';
+import { type Reading, shown } from './fields.ts';
 import type { KnownServer } from './ramais-grammar.ts';
 import { foldCase } from './subject-text.ts';
 import { writeSubject } from './subject.ts';
@@ -23,7 +24,6 @@ type Action = keyof typeof ACTIONS;
 const KNOWN_ACTIONS = 'ADD, REMOVE, LIST';
 const ADDRESS = /^[a-z0-9.!#$%&'*+/?^_`{|}~-]{0,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}$/;
 const EXAMPLE_ADDRESS = 'pessoa@example.com';
-const MAX_VALUE_SHOWN = 80;
 
 const limitSchema = z.array(z.string().min(1).max(64)).min(1).max(MAX_LIMITS).nullable();
 
@@ -94,7 +94,7 @@ function readAction(text: string, faults: Fault[]): { readonly action: Action; r
   for (const [action, words] of Object.entries(ACTIONS)) {
     if ((words as readonly string[]).includes(folded)) return { action: action as Action, rest };
   }
-  const values = { value: word.slice(0, MAX_VALUE_SHOWN), known: KNOWN_ACTIONS };
+  const values = { value: shown(word), known: KNOWN_ACTIONS };
   faults.push({ field: 'WHITELIST', code: 'whitelist-action', values });
   return { action: 'list', rest: '' };
 }
@@ -107,7 +107,7 @@ function readAddress(text: string, adminEmail: string, faults: Fault[]): string 
     .replace(/^mailto:/i, '')
     .toLowerCase();
   if (!ADDRESS.test(address)) {
-    const values = { value: text.slice(0, MAX_VALUE_SHOWN) };
+    const values = { value: shown(text) };
     faults.push({ field: 'WHITELIST', code: 'address-invalid', values });
     return null;
   }
@@ -133,7 +133,7 @@ function readPerson(
   servers: readonly KnownServer[],
   faults: Fault[],
 ): WhitelistParams {
-  const extensions = readLimit('RAMAIS', values, (text) => readExtensions(text, MAX_LIMITS), faults);
+  const extensions = readLimit('RAMAIS', values, readLimitedExtensions, faults);
   const limited = readLimit('SERVER', values, (text) => readServers(text, servers), faults);
   const isLimited = values.has('RAMAIS') || values.has('SERVER');
   // Who gets but a part of it is somebody from outside: not one who opens firewalls, unless that is said.
@@ -151,33 +151,34 @@ function readRole(text: string | undefined, otherwise: WhitelistParams['role'], 
   const read = roleSchema.safeParse(text.toLowerCase());
   if (read.success) return read.data;
   const meant = roleSchema.safeParse(nearest(text, roleSchema.options)?.toLowerCase()).data;
-  const shown = { value: text.slice(0, MAX_VALUE_SHOWN), known: roleSchema.options.join(', ') };
-  const hinted = meant === undefined ? shown : { ...shown, suggestion: meant };
+  const values = { value: shown(text), known: roleSchema.options.join(', ') };
+  const hinted = meant === undefined ? values : { ...values, suggestion: meant };
   faults.push({ field: 'PAPEL', code: 'role-unknown', values: hinted });
   return meant ?? 'consulta';
-}
-
-interface Limits {
-  readonly extensions: readonly string[];
-  readonly faults: readonly Fault[];
 }
 
 /** Null where the field is not there; an empty one is a fault, so that nobody is given all by a slip. */
 function readLimit(
   field: string,
   values: ReadonlyMap<string, string>,
-  read: (text: string) => Limits,
+  read: (text: string) => Reading<readonly string[]>,
   faults: Fault[],
 ): string[] | null {
   const text = values.get(field);
   if (text === undefined) return null;
-  const found = read(text);
-  const nothing = found.extensions.length === 0 && found.faults.length === 0;
-  faults.push(...(nothing ? [{ field, code: 'field-empty', values: {} }] : found.faults));
-  return found.extensions.length === 0 ? null : [...found.extensions].toSorted();
+  const { value, faults: found } = read(text);
+  const names = value ?? [];
+  const nothing = names.length === 0 && found.length === 0;
+  faults.push(...(nothing ? [{ field, code: 'field-empty', values: {} }] : found));
+  return names.length === 0 ? null : names.toSorted();
 }
 
-function readServers(text: string, servers: readonly KnownServer[]): Limits {
+function readLimitedExtensions(text: string): Reading<readonly string[]> {
+  const { extensions, faults } = readExtensions(text, MAX_LIMITS);
+  return { value: extensions, faults };
+}
+
+function readServers(text: string, servers: readonly KnownServer[]): Reading<readonly string[]> {
   const known = servers.map(({ id }) => id);
   const ids = new Set<string>();
   const faults: Fault[] = [];
@@ -186,11 +187,11 @@ function readServers(text: string, servers: readonly KnownServer[]): Limits {
     const meant = id ?? nearest(word, known);
     if (meant !== null) ids.add(meant);
     if (id !== undefined) continue;
-    const values = { value: word.slice(0, MAX_VALUE_SHOWN), known: known.join(', ') };
+    const values = { value: shown(word), known: known.join(', ') };
     const hinted = meant === null ? values : { ...values, suggestion: meant };
     if (faults.length < 10) faults.push({ field: 'SERVER', code: 'server-unknown', values: hinted });
   }
-  return { extensions: [...ids].slice(0, MAX_LIMITS), faults };
+  return { value: [...ids].slice(0, MAX_LIMITS), faults };
 }
 
 /** A subject to copy, for help and refusals. */

@@ -1,7 +1,7 @@
 import type { ChangeablePeople, Person } from '../access/people.ts';
 import type { Answers } from '../mail/answers.ts';
 import { AppError } from '../platform/errors.ts';
-import type { Json } from '../queue/steps.ts';
+import { type Json, repeatable } from '../queue/steps.ts';
 import type { WhitelistView } from '../replies/command-views.ts';
 import { whitelistMail } from '../replies/whitelist.ts';
 import type { Job } from '../../protocol/job.ts';
@@ -67,39 +67,37 @@ async function change(
   const { people } = services;
   const { action, address, role, extensions, servers } = params;
   if (address === null) throw new AppError('job.invalid', 'a change names somebody');
-  // Nobody can tell, and said twice it is the same.
-  const happened = async (): Promise<null> => null;
-  const before = await step<StoredPerson>('whitelist:before', {
-    happened,
-    perform: async () => stored(address, rightsNow(people, address)),
-  });
-  const after = await step<StoredPerson & { changed: boolean }>('whitelist:change', {
-    happened,
-    perform: async () => {
+  const before = await step(
+    'whitelist:before',
+    repeatable(async () => stored(address, rightsNow(people, address))),
+  );
+  const after = await step(
+    'whitelist:change',
+    repeatable(async () => {
       const done =
         action === 'add' && role !== null
           ? await people.put({ address, role, extensions, servers }, by)
           : await people.remove(address, by);
       return { changed: done.changed, ...stored(address, done.after) };
-    },
-  });
+    }),
+  );
   const what = whatOf(after.changed, before.person, after.person);
   if (what !== 'unchanged') {
     const told = { address, before: before.person, after: after.person, by, about: job.id, job: job.id };
-    const perform = async (): Promise<null> => {
-      await tellOfChange(services, told);
-      return null;
-    };
-    await step<null>('whitelist:tell', { happened, perform });
+    await step(
+      'whitelist:tell',
+      repeatable(async () => {
+        await tellOfChange(services, told);
+        return null;
+      }),
+    );
   }
+  // Of whom there is nothing to tell, the mail needs the address.
+  const shown = after.person ?? (before.person === null ? { ...NOBODY, address } : null);
   return {
     what,
-    person: after.person === null ? null : personView(after.person),
-    // Of whom was not there before either, the mail needs the address.
-    before:
-      before.person === null && after.person !== null
-        ? null
-        : personView(before.person ?? { ...NOBODY, address }),
+    person: shown === null ? null : personView(shown),
+    before: before.person === null ? null : personView(before.person),
     people: [],
   };
 }

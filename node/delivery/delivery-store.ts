@@ -1,6 +1,6 @@
-import { access, mkdir, readdir } from 'node:fs/promises';
+import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMissing, removeDurable, syncDirectory, writeDurable } from '../platform/durable.ts';
+import { isMissing, namesIn, removeDurable, syncDirectory, writeDurable } from '../platform/durable.ts';
 import { AppError, codeOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { createKeyedMutex } from '../platform/mutex.ts';
@@ -221,14 +221,11 @@ async function sweep(
 }
 
 async function listJobs(directory: string): Promise<string[]> {
-  try {
-    const names = await readdir(directory);
-    const jobs = names.filter((name) => name.endsWith(SUFFIX)).map((name) => name.slice(0, -SUFFIX.length));
-    return jobs.filter(isJobId).toSorted();
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
+  const names = (await namesIn(directory)).filter((name) => name.endsWith(SUFFIX));
+  return names
+    .map((name) => name.slice(0, -SUFFIX.length))
+    .filter(isJobId)
+    .toSorted();
 }
 
 function sentenceOf(counts: Swept): string {

@@ -1,5 +1,6 @@
 import type { Job } from '../../protocol/job.ts';
 import type { RpcResult } from '../../protocol/methods.ts';
+import type { AccessRecord } from '../access/access-store.ts';
 import type { Peer } from '../peer/peer.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, codeOf, isRetriable, messageOf } from '../platform/errors.ts';
@@ -20,6 +21,8 @@ export interface HandOverOptions {
   readonly dropbox: Dropbox;
   /** The file that stands for a job. @throws AppError `drop.unfit` (final) where there is none */
   readonly document: (job: Job) => Promise<Uint8Array>;
+  /** What was said since of whether somebody may ask, which the peer may not have heard yet. */
+  readonly standingOf?: (requester: string) => readonly AccessRecord[];
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;
@@ -49,6 +52,24 @@ export function createHandOver(options: HandOverOptions) {
     );
   }
 
+  /** Tells the peer of whoever asks, first: one that was let in while it was away it would refuse, and for good. */
+  async function introduce(
+    { request: { requester } }: Job,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const standing = requester === null ? [] : (options.standingOf?.(requester) ?? []);
+    if (peer === null || standing.length === 0) return;
+    const records = standing.map((record) => ({ ...record, value: structuredClone(record.value) as never }));
+    try {
+      await peer.call('access.put', { records }, { timeoutMs, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      // A peer from before an upgrade does not know the call; what it makes of the job it says itself.
+      if (isRetriable(error) && codeOf(error) !== 'rpc.unknown-method') throw error;
+    }
+  }
+
   /** Bounded tries; gives the last failure where none succeeded. @throws what the peer says for good */
   async function callRepeatedly(
     job: Job,
@@ -63,7 +84,9 @@ export function createHandOver(options: HandOverOptions) {
       const leftMs = until - clock.monotonicMs();
       if (leftMs <= 0) break;
       try {
-        return await submit(job, confirmed, Math.min(CALL_TIMEOUT_MS, leftMs), signal);
+        const timeoutMs = Math.min(CALL_TIMEOUT_MS, leftMs);
+        await introduce(job, timeoutMs, signal);
+        return await submit(job, confirmed, timeoutMs, signal);
       } catch (error) {
         signal.throwIfAborted();
         if (!isRetriable(error)) throw error;

@@ -5,6 +5,7 @@ import type { Ending, JobContext, Waiting } from '../commands/command.ts';
 import { AppError, codeOf, isRetriable, messageOf } from '../platform/errors.ts';
 import { inTime } from '../platform/in-time.ts';
 import type { Spool } from '../queue/spool.ts';
+import { repeatable } from '../queue/steps.ts';
 import { createHandOver, type HandOverOptions } from './forward-hand-over.ts';
 import { createOutage, hurry } from './forward-outage.ts';
 import {
@@ -111,7 +112,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     context.progress(`handing over to ${peerId}`);
     try {
       // An intent without its done is simply tried again: the peer knows a job by its id, whichever way it comes.
-      const effect = { happened: async () => null, perform: () => perform(job, context.signal) };
+      const effect = repeatable(() => perform(job, context.signal));
       const { way } = await context.step<Custody>(CUSTODY_STEP, effect);
       if (await outage.over()) ready();
       if (peer === null) return dropped();

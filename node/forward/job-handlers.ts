@@ -1,5 +1,6 @@
 import type { Job, SourceName } from '../../protocol/job.ts';
 import {
+  isOpen,
   type JobReport,
   MAX_TEXT_LENGTH,
   type RpcCall,
@@ -7,7 +8,7 @@ import {
   type RpcParams,
   type RpcResult,
 } from '../../protocol/methods.ts';
-import type { Permission } from '../access/permission.ts';
+import type { Permission } from '../commands/permission.ts';
 import type { Audit } from '../audit.ts';
 import { ownAsked } from '../commands/asked-jobs.ts';
 import type { Registry } from '../commands/registry.ts';
@@ -156,6 +157,8 @@ function laneOf(
   const params = command.schema.safeParse(request.params);
   if (!params.success) throw refused(`not the parameters of ${request.command}`);
   const { requester } = request;
+  // An operator's search may be nobody's; what changes a server or a list is asked for by somebody.
+  if (requester === null && source === null) throw refused('it names nobody who asks for it');
   const faults = [
     ...(command.recheck?.(params.data) ?? []),
     ...(requester === null ? [] : permission.faultsOf(requester, command, params.data)),
@@ -218,14 +221,13 @@ function purged({ ledger }: JobHandlersOptions, id: string): JobReport | null {
 function reportOf({ spool }: JobHandlersOptions, job: Job): JobReport {
   const { id, digest, lastError, outcome } = job;
   const state = spool.stateOf(id) ?? null;
-  const isOpen = state === 'pending' || state === 'processing';
   return {
     ...{ id, digest, state },
-    position: isOpen ? spool.positionOf(job) : null,
+    position: isOpen(state) ? spool.positionOf(job) : null,
     lastError:
       lastError === null ? null : { ...lastError, message: lastError.message.slice(0, MAX_TEXT_LENGTH) },
     // Decided and not yet filed: what follows from it may still fail.
-    outcome: isOpen ? null : outcome,
+    outcome: isOpen(state) ? null : outcome,
   };
 }
 
@@ -233,6 +235,7 @@ async function cancelled({ cancel }: JobHandlersOptions, id: string, told: boole
   try {
     await cancel(id, { told });
   } catch (error) {
+    if (codeOf(error) === 'job.begun') throw refused(messageOf(error));
     if (codeOf(error) !== 'job.wrong-state') throw error; // ended meanwhile: it stays as it is
   }
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { AuditFilter, AuditLog } from '../audit.ts';
+import { type HandlersOf, idPrefixOf } from './control-table.ts';
 
 /** Entries in one answer. */
 const MAX_ENTRIES = 2_000;
@@ -13,10 +14,7 @@ const instant = z.string().refine(isInstant, 'must be an instant, as 2026-03-02T
 const filter = {
   since: instant.nullable(),
   until: instant.nullable(),
-  job: z
-    .string()
-    .regex(/^[0-9a-f]{4,64}$/, 'must be 4 to 64 hexadecimal digits: a job id or the beginning of one')
-    .nullable(),
+  job: idPrefixOf('a job').nullable(),
   person: z.string().min(1).max(MAX_TEXT_LENGTH).nullable(),
   limit: z.int().min(1).max(MAX_ENTRIES),
 };
@@ -58,12 +56,7 @@ export const AUDIT_METHODS = {
   },
 } as const;
 
-export type AuditControl = {
-  readonly [M in keyof typeof AUDIT_METHODS]: (
-    params: z.output<(typeof AUDIT_METHODS)[M]['params']>,
-    signal: AbortSignal,
-  ) => Promise<z.output<(typeof AUDIT_METHODS)[M]['result']>>;
-};
+export type AuditControl = HandlersOf<typeof AUDIT_METHODS>;
 
 /** What node-ctl can ask of the audit log. */
 export function createAuditControl(audit: AuditLog): AuditControl {

@@ -11,6 +11,7 @@ import { QUARANTINE_METHODS } from './control-quarantine.ts';
 import { TOKEN_METHODS } from './control-tokens.ts';
 import { PEOPLE_METHODS } from './control-people.ts';
 import { SERVER_METHODS } from './control-servers.ts';
+import { idPrefixOf } from './control-table.ts';
 
 /** Calls are `POST /control/v1/<method>` with a JSON body, over the control socket. */
 export const CONTROL_PATH = '/control/v1';
@@ -166,9 +167,7 @@ export const searchResultSchema = z.object({
 export type SearchResult = z.infer<typeof searchResultSchema>;
 
 /** A job's id or the beginning of it, of at least four digits. */
-const idPrefix = z
-  .string()
-  .regex(/^[0-9a-f]{4,64}$/, 'must be 4 to 64 hexadecimal digits: a job id or the beginning of one');
+const idPrefix = idPrefixOf('a job');
 
 /** What an act did, as a sentence for the operator. */
 const said = z.object({ message: z.string() });

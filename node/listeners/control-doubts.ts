@@ -1,15 +1,11 @@
 import * as z from 'zod';
 import type { Doubts } from '../ingest/doubts.ts';
+import { type HandlersOf, idPrefixOf } from './control-table.ts';
 
 /** As many as are kept. */
 const MAX_LISTED = 1_000;
 
-const idPrefix = z
-  .string()
-  .regex(
-    /^[0-9a-f]{4,64}$/,
-    'must be 4 to 64 hexadecimal digits: the id of a mail in doubt or its beginning',
-  );
+const idPrefix = idPrefixOf('a mail in doubt');
 
 /** A mail of which nobody knows whether it was dealt with. */
 export const doubtViewSchema = z.object({
@@ -38,11 +34,7 @@ export const DOUBT_METHODS = {
   },
 } as const;
 
-export type DoubtControl = {
-  readonly [M in keyof typeof DOUBT_METHODS]: (
-    params: z.output<(typeof DOUBT_METHODS)[M]['params']>,
-  ) => Promise<z.output<(typeof DOUBT_METHODS)[M]['result']>>;
-};
+export type DoubtControl = HandlersOf<typeof DOUBT_METHODS, []>;
 
 /** What node-ctl can have a node do about them. */
 export function createDoubtControl(doubts: Doubts): DoubtControl {

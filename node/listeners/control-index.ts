@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { type SourceName, sourceNameSchema } from '../../protocol/job.ts';
 import { AppError } from '../platform/errors.ts';
 import type { IndexStatus, RecordingIndex } from '../recordings/recording-index.ts';
+import type { HandlersOf } from './control-table.ts';
 
 const count = z.int().nonnegative();
 const durationMs = z.number().nonnegative();
@@ -66,12 +67,7 @@ export const INDEX_METHODS = {
 type Methods = typeof INDEX_METHODS;
 export type IndexOverview = z.output<Methods['indexStatus']['result']>;
 export type IndexProblem = z.output<typeof problems>[number];
-export type IndexControl = {
-  readonly [M in keyof Methods]: (
-    params: z.output<Methods[M]['params']>,
-    signal: AbortSignal,
-  ) => Promise<z.output<Methods[M]['result']>>;
-};
+export type IndexControl = HandlersOf<Methods>;
 
 export interface IndexSettings {
   /** SOURCES. */

@@ -3,6 +3,7 @@ import { handoffIdSchema, leadershipSchema, nodeIdSchema, termSchema } from '../
 import type { AuditEvent } from '../audit.ts';
 import type { ActResult, Leadership, Plan } from '../leadership/leadership.ts';
 import { roleRecordSchema } from '../leadership/record.ts';
+import type { HandlersOf } from './control-table.ts';
 
 const MAX_WAIT_MS = 15_000;
 const MAX_RECORDS = 201;
@@ -68,12 +69,7 @@ export const LEADERSHIP_METHODS = {
 
 type Methods = typeof LEADERSHIP_METHODS;
 export type LeadershipHistory = z.output<Methods['leadershipHistory']['result']>;
-export type LeadershipControl = {
-  readonly [M in keyof Methods]: (
-    params: z.output<Methods[M]['params']>,
-    signal: AbortSignal,
-  ) => Promise<z.output<Methods[M]['result']>>;
-};
+export type LeadershipControl = HandlersOf<Methods>;
 
 export interface LeadershipControlOptions {
   readonly leadership: Leadership;

@@ -3,13 +3,9 @@ import type { Audit } from '../audit.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Server } from '../servers/inventory.ts';
 import type { MacReport, Phones } from '../servers/mac-phones.ts';
+import type { HandlersOf } from './control-table.ts';
+import { namedServer, serverIdSchema, withinLimit } from './named-servers.ts';
 
-/** Less than node-ctl waits for its answer. */
-const LIMIT_MS = 110_000;
-
-const serverId = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/, 'must be the id of a server of SERVERS_FILE');
 const extension = z.string().regex(/^[0-9]{3,8}$/, 'must be an extension: 3 to 8 digits');
 const backup = z.string().min(1).max(2000);
 
@@ -44,17 +40,12 @@ export type MacRestored = z.infer<typeof macRestoredSchema>;
 /** The calls about phones in definition files, for the table of all. */
 export const MAC_METHODS = {
   /** What the files of a server say of an extension; changes nothing. */
-  macShow: { params: z.strictObject({ server: serverId, extension }), result: macViewSchema },
+  macShow: { params: z.strictObject({ server: serverIdSchema, extension }), result: macViewSchema },
   /** Takes a change back, in all its files or none. */
-  macRestore: { params: z.strictObject({ server: serverId, backup }), result: macRestoredSchema },
+  macRestore: { params: z.strictObject({ server: serverIdSchema, backup }), result: macRestoredSchema },
 } as const;
 
-export type MacControl = {
-  readonly [M in keyof typeof MAC_METHODS]: (
-    params: z.output<(typeof MAC_METHODS)[M]['params']>,
-    signal: AbortSignal,
-  ) => Promise<z.output<(typeof MAC_METHODS)[M]['result']>>;
-};
+export type MacControl = HandlersOf<typeof MAC_METHODS>;
 
 export interface MacControlOptions {
   readonly servers: readonly Server[];
@@ -64,27 +55,19 @@ export interface MacControlOptions {
 
 /** What node-ctl can have a node do about them. @throws AppError `server.not-found`, and as {@link Phones} */
 export function createMacControl({ servers, phones, audit }: MacControlOptions): MacControl {
-  const find = (id: string): Server => {
-    const server = servers.find((one) => one.id.toLowerCase() === id.toLowerCase());
-    if (server !== undefined) return server;
-    throw new AppError(
-      'server.not-found',
-      `SERVERS_FILE has no server ${id}; node-ctl server list shows all`,
-    );
-  };
-  const limited = (signal: AbortSignal): AbortSignal =>
-    AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
-
   return {
     macShow: async ({ server: id, extension: asked }, signal) => {
-      const server = find(id);
-      const view = await phones.show(server, asked, limited(signal));
+      const server = namedServer(servers, id);
+      if (server.macFiles.length === 0) {
+        throw new AppError('request.invalid', `SERVERS_FILE declares no mac_files for ${server.id}`);
+      }
+      const view = await phones.show(server, asked, withinLimit(signal));
       const files = view.files.map((file) => ({ ...file, macs: [...file.macs] }));
       return { server: server.id, extension: view.extension, files };
     },
     macRestore: async ({ server: id, backup: name }, signal) => {
-      const server = find(id);
-      const report = await phones.restore(server, name, limited(signal));
+      const server = namedServer(servers, id);
+      const report = await phones.restore(server, name, withinLimit(signal));
       await audit.record({
         event: 'mac.restored',
         ...{ server: server.id, restored: name, by: 'node-ctl', state: report.state, files: report.files },

@@ -3,6 +3,7 @@ import type { Joined } from '../pairing/pairing-join.ts';
 import type { PairStatus } from '../pairing/pairing-status.ts';
 import type { Pairing, Removed } from '../pairing/pairing.ts';
 import { AppError } from '../platform/errors.ts';
+import type { HandlersOf } from './control-table.ts';
 
 const MAX_LINE_LENGTH = 4000;
 const MAX_URL_LENGTH = 500;
@@ -75,12 +76,7 @@ export const PAIRING_METHODS = {
 
 type Methods = typeof PAIRING_METHODS;
 /** What an operator can have pairing do; of the same shape as `NodeControl`. */
-export type PairingControl = {
-  readonly [M in keyof Methods]: (
-    params: z.output<Methods[M]['params']>,
-    signal: AbortSignal,
-  ) => Promise<z.output<Methods[M]['result']>>;
-};
+export type PairingControl = HandlersOf<Methods>;
 
 /** The handlers of {@link PAIRING_METHODS}; of a node alone they refuse with `pair.not-configured`. */
 export function pairingControl(

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
-import { MAX_LIMITS, roleSchema } from '../access/people-store.ts';
-import type { ChangeablePeople, Person } from '../access/people.ts';
+import { type ChangeablePeople, MAX_LIMITS, type Person, roleSchema } from '../access/people.ts';
 import { tellOfChange, type TellingOptions } from '../commands/people-changes.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
+import type { HandlersOf } from './control-table.ts';
 
 const MAX_LISTED = 20_000;
 
@@ -44,11 +44,7 @@ export const PEOPLE_METHODS = {
   },
 } as const;
 
-export type PeopleControl = {
-  readonly [M in keyof typeof PEOPLE_METHODS]: (
-    params: z.output<(typeof PEOPLE_METHODS)[M]['params']>,
-  ) => Promise<z.output<(typeof PEOPLE_METHODS)[M]['result']>>;
-};
+export type PeopleControl = HandlersOf<typeof PEOPLE_METHODS, []>;
 
 export interface PeopleControlOptions extends TellingOptions {
   readonly people: ChangeablePeople;

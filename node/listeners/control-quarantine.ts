@@ -1,16 +1,12 @@
 import * as z from 'zod';
 import type { Quarantined } from '../access/quarantine.ts';
 import type { QuarantineDesk } from '../ingest/quarantined.ts';
+import { type HandlersOf, idPrefixOf } from './control-table.ts';
 
 /** As many as are kept. */
 const MAX_LISTED = 500;
 
-const idPrefix = z
-  .string()
-  .regex(
-    /^[0-9a-f]{4,64}$/,
-    'must be 4 to 64 hexadecimal digits: the id of a mail in quarantine or its beginning',
-  );
+const idPrefix = idPrefixOf('a mail in quarantine');
 
 /** A mail whose sender could not be proved. */
 export const quarantineViewSchema = z.object({
@@ -48,11 +44,7 @@ export const QUARANTINE_METHODS = {
   quarantineDismiss: { params: z.strictObject({ id: idPrefix }), result: done },
 } as const;
 
-export type QuarantineControl = {
-  readonly [M in keyof typeof QUARANTINE_METHODS]: (
-    params: z.output<(typeof QUARANTINE_METHODS)[M]['params']>,
-  ) => Promise<z.output<(typeof QUARANTINE_METHODS)[M]['result']>>;
-};
+export type QuarantineControl = HandlersOf<typeof QUARANTINE_METHODS, []>;
 
 /** What node-ctl can have a node do about them. */
 export function createQuarantineControl(desk: QuarantineDesk): QuarantineControl {

@@ -6,16 +6,12 @@ import type { KnownServers } from '../servers/known-servers.ts';
 import type { HostKeyScan } from '../servers/remote.ts';
 import { checkServer, type ServerChecksOptions } from '../servers/server-checks.ts';
 import type { ServerKeys } from '../servers/server-keys.ts';
+import type { HandlersOf } from './control-table.ts';
+import { namedServer, serverIdSchema, withinLimit } from './named-servers.ts';
 
 /** As many as SERVERS_FILE takes. */
 const MAX_LISTED = 1000;
 const MAX_KEYS = 10;
-/** Less than node-ctl waits for its answer. */
-const LIMIT_MS = 110_000;
-
-const serverId = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/, 'must be the id of a server of SERVERS_FILE');
 const fingerprint = z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}$/, 'must be SHA256: and 43 characters');
 
 export const serverViewSchema = z.object({
@@ -63,13 +59,13 @@ export const SERVER_METHODS = {
   },
   /** Looks whether all is there that its commands need; changes nothing. */
   serverTest: {
-    params: z.strictObject({ id: serverId }),
+    params: z.strictObject({ id: serverIdSchema }),
     result: z.object({ id: z.string(), checks: z.array(checkSchema) }),
   },
-  serverHostKeys: { params: z.strictObject({ id: serverId }), result: hostKeysSchema },
+  serverHostKeys: { params: z.strictObject({ id: serverIdSchema }), result: hostKeysSchema },
   /** Trusts host keys that it shows, and none but these and those of SERVERS_FILE from now on. */
   serverTrust: {
-    params: z.strictObject({ id: serverId, fingerprints: z.array(fingerprint).min(1).max(MAX_KEYS) }),
+    params: z.strictObject({ id: serverIdSchema, fingerprints: z.array(fingerprint).min(1).max(MAX_KEYS) }),
     result: z.object({ id: z.string(), message: z.string() }),
   },
   /** The public half of SERVERS_KEY; makes the key where there is none. */
@@ -79,12 +75,7 @@ export const SERVER_METHODS = {
   },
 } as const;
 
-export type ServerControl = {
-  readonly [M in keyof typeof SERVER_METHODS]: (
-    params: z.output<(typeof SERVER_METHODS)[M]['params']>,
-    signal: AbortSignal,
-  ) => Promise<z.output<(typeof SERVER_METHODS)[M]['result']>>;
-};
+export type ServerControl = HandlersOf<typeof SERVER_METHODS>;
 
 export interface ServerControlOptions extends ServerChecksOptions {
   readonly servers: readonly Server[];
@@ -100,17 +91,6 @@ export interface ServerControlOptions extends ServerChecksOptions {
 /** What node-ctl can have a node do about them. @throws AppError `server.not-found`, `server.not-shown`, as `Remote.open` */
 export function createServerControl(options: ServerControlOptions): ServerControl {
   const { servers, serversFile, user, scan, known, keys, audit } = options;
-  const find = (id: string): Server => {
-    const server = servers.find((one) => one.id.toLowerCase() === id.toLowerCase());
-    if (server !== undefined) return server;
-    throw new AppError(
-      'server.not-found',
-      `${serversFile ?? 'SERVERS_FILE'} has no server ${id}; node-ctl server list shows all`,
-    );
-  };
-  const limited = (signal: AbortSignal): AbortSignal =>
-    AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
-
   return {
     servers: async () => ({
       serversFile,
@@ -123,12 +103,12 @@ export function createServerControl(options: ServerControlOptions): ServerContro
       })),
     }),
     serverTest: async ({ id }, signal) => {
-      const server = find(id);
-      return { id: server.id, checks: await checkServer(options, server, limited(signal)) };
+      const server = namedServer(servers, id);
+      return { id: server.id, checks: await checkServer(options, server, withinLimit(signal)) };
     },
     serverHostKeys: async ({ id }, signal) => {
-      const server = find(id);
-      const shown = await scan.hostKeys(server, limited(signal));
+      const server = namedServer(servers, id);
+      const shown = await scan.hostKeys(server, withinLimit(signal));
       const trusted = known.trusted(server);
       return {
         ...{ id: server.id, host: server.host, port: server.port },
@@ -137,8 +117,8 @@ export function createServerControl(options: ServerControlOptions): ServerContro
       };
     },
     serverTrust: async ({ id, fingerprints }, signal) => {
-      const server = find(id);
-      const shown = await scan.hostKeys(server, limited(signal));
+      const server = namedServer(servers, id);
+      const shown = await scan.hostKeys(server, withinLimit(signal));
       const agreed = shown.filter((key) => fingerprints.includes(key.fingerprint));
       const missing = fingerprints.find((one) => !agreed.some((key) => key.fingerprint === one));
       if (missing !== undefined) {

@@ -6,6 +6,7 @@ import type { StoredToken, TokenStore } from '../access/token-store.ts';
 import type { AuditEvent } from '../audit.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
+import { type HandlersOf, idPrefixOf } from './control-table.ts';
 
 /** As many as are kept, of people and of nobody. */
 const MAX_LISTED = 20_000;
@@ -64,9 +65,7 @@ export const TOKEN_METHODS = {
     }),
   },
   tokenRevoke: {
-    params: z.strictObject({
-      id: z.string().regex(/^[0-9a-f]{4,64}$/, 'must be 4 to 12 hexadecimal digits'),
-    }),
+    params: z.strictObject({ id: idPrefixOf('a token') }),
     result: z.object({ id: z.string(), message: z.string() }),
   },
   /** Takes those of TOKEN_FILE over. */
@@ -84,11 +83,7 @@ export const TOKEN_METHODS = {
   },
 } as const;
 
-export type TokenControl = {
-  readonly [M in keyof typeof TOKEN_METHODS]: (
-    params: z.output<(typeof TOKEN_METHODS)[M]['params']>,
-  ) => Promise<z.output<(typeof TOKEN_METHODS)[M]['result']>>;
-};
+export type TokenControl = HandlersOf<typeof TOKEN_METHODS, []>;
 
 export interface TokenControlOptions {
   readonly tokens: TokenStore;
@@ -120,13 +115,21 @@ export function createTokenControl(options: TokenControlOptions): TokenControl {
     tokenRevoke: async ({ id: prefix }) => {
       const { id, for: person } = await tokens.revoke(prefix, BY);
       await record({ event: 'token.revoked', token: id, for: person });
-      return { id, message: `token ${id} opens nothing any more` };
+      const isOfFile = doorTokens !== null && person === null;
+      const also = isOfFile
+        ? '; where TOKEN_FILE lists it still, it opens the door: take it out there too'
+        : '';
+      return { id, message: `token ${id} opens nothing any more${also}` };
     },
     tokenImport: async () => {
       if (doorTokens === null) throw new AppError('request.invalid', 'no TOKEN_FILE is configured');
       const imported = await tokens.importAll(await doorTokens.enabled(), BY);
       await record({ event: 'token.imported', count: imported });
-      const message = `${imported} of TOKEN_FILE were taken over; with all of them here, TOKEN_FILE can go`;
+      // REQUIRE_TOKEN follows TOKEN_FILE: without either, the door would be open to who has no token at all.
+      const then = options.requireToken
+        ? 'TOKEN_FILE can go, once REQUIRE_TOKEN=yes is there'
+        : 'TOKEN_FILE can go';
+      const message = `taken over from TOKEN_FILE: ${imported}; with all of them here, ${then}`;
       return { imported, message };
     },
     lockouts: async () => ({ locks: [...lockout.list()] }),

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { AppError } from './errors.ts';
 
@@ -58,6 +58,16 @@ export async function removeDurable(path: string): Promise<void> {
     return;
   }
   await syncDirectory(dirname(path));
+}
+
+/** Names in a directory; none where it is not there. */
+export async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
 }
 
 /** Reads a whole file of at most `maxBytes`; a larger one is refused with `file.too-large`. */

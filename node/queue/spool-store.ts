@@ -1,6 +1,7 @@
 import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Job, Outcome } from '../../protocol/job.ts';
+import { isOpen } from '../../protocol/methods.ts';
 import {
   TEMPORARY_PREFIX,
   isMissing,
@@ -92,7 +93,7 @@ export class SpoolStore {
 
   async #take(entry: Entry): Promise<void> {
     this.lastSequence = Math.max(this.lastSequence, entry.sequence);
-    if (entry.state === 'pending' || entry.state === 'processing') {
+    if (isOpen(entry.state)) {
       try {
         entry.job = await this.#readFile(entry);
       } catch (error) {

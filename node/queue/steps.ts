@@ -14,6 +14,11 @@ export interface Effect<T extends Json> {
   perform(): Promise<T>;
 }
 
+/** An effect that may be repeated, as twice is the same as once: nobody has to find out whether it happened. */
+export function repeatable<T extends Json>(perform: () => Promise<T>): Effect<T> {
+  return { happened: () => Promise.resolve(null), perform };
+}
+
 /** Told of each word as it is on disk; tests end the process here. */
 export type StepObserver = (jobId: string, step: string, word: 'intent' | 'done') => void;
 

@@ -4,16 +4,11 @@ import type { Clock } from '../platform/clock.ts';
 import { AppError, codeOf, isRetriable, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { type Wake, createWake } from '../platform/wake.ts';
-import { MAIL_BACKOFF, MAX_BACKOFF_MS, WORK_BACKOFF, backoffMs } from './backoff.ts';
+import { MAX_BACKOFF_MS } from './backoff.ts';
 import type { ContextFactory } from './context.ts';
+import { retryAfter } from './retry.ts';
 import type { Spool } from './spool.ts';
 
-/**
- * A mail server may be away for days, a disk full; what is left to do of a job is then only to send its mail, or to
- * note that it went out, and giving up would leave somebody without an answer or with a wrong one. At the longest wait of 5 minutes this is about three weeks.
- */
-const MAX_INTERRUPTIONS = 6_000;
-const PATIENT_CODES: ReadonlySet<string> = new Set(['mail.unavailable', 'mail.unknown', 'audit.unwritable']);
 /** Attempts at which the node stopped without a word: so often, it is the job that stops it. */
 const MAX_CRASHES = 5;
 const IDLE_MS = 60_000;
@@ -176,15 +171,9 @@ export function createWorker(options: WorkerOptions) {
       });
       return 'put back: the node is stopping';
     }
-    const patient = PATIENT_CODES.has(code);
-    const failures = job.failures + (patient ? 0 : 1);
-    const interruptions = job.interruptions + (patient ? 1 : 0);
-    // Each look at a job of the peer's is an interruption; how long that goes on is for its handler to bound.
-    const isSpent = job.lane !== 'forward' && interruptions >= MAX_INTERRUPTIONS;
-    if (!isRetriable(error) || failures >= options.maxAttempts || isSpent) return giveUp(job, error);
-    const waitMs = patient
-      ? backoffMs(interruptions, MAIL_BACKOFF, options.random)
-      : backoffMs(failures, WORK_BACKOFF, options.random);
+    const retry = retryAfter(job, code, options.maxAttempts, options.random);
+    if (!isRetriable(error) || retry.isSpent) return giveUp(job, error);
+    const { failures, interruptions, waitMs } = retry;
     const notBefore = now.add({ milliseconds: waitMs }).toString();
     const lastError = { code, message, at: now.toString() };
     await spool.defer(job.id, { failures, interruptions, notBefore, lastError });
@@ -235,15 +224,18 @@ export function createWorker(options: WorkerOptions) {
     progressOf: (id: string): string | null => inHand.get(id)?.progress ?? null,
     /**
      * Ends a job before it is done; its requester is told, unless `told` says that they are by other ways.
-     * @throws AppError `job.wrong-state`
+     * @throws AppError `job.wrong-state`, `job.begun` where it must be brought to an end
      */
     cancel: async (id: string, { told = false }: { readonly told?: boolean } = {}): Promise<void> => {
       const reason = told
         ? new AppError(WITHDRAWN, 'cancelled by its requester')
         : new AppError('job.cancelled', 'cancelled by an operator');
+      const job = spool.get(id);
+      if (job !== undefined && options.command(job.request.command)?.mustFinish?.(job) === true) {
+        throw new AppError('job.begun', 'what it has begun is brought to an end: it cannot be cancelled now');
+      }
       const run = inHand.get(id);
       if (run !== undefined) return run.abort.abort(reason);
-      const job = spool.get(id);
       if (job === undefined) throw new AppError('job.wrong-state', 'this job has ended already');
       await handle(id, () => giveUp(job, reason));
     },

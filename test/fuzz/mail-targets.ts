@@ -71,6 +71,7 @@ const subject = target(
     if (holdsToken(cut, LISTED)) throw new Error(`a token is left: ${cut}`);
     const parsed = registry.parse(cut);
     if (!parsed.ok) {
+      if (parsed.corrected === null) return;
       if (parsed.corrected.length > MAX_SUBJECT_LENGTH) throw new Error('the corrected one is too long');
       if (!registry.parse(parsed.corrected).ok) throw new Error(`not right: ${parsed.corrected}`);
       return;

@@ -109,7 +109,7 @@ const inventory = target(
       return;
     }
     const again = parseInventory(JSON.stringify({ sip_servers: read.servers.map(documentOf) }));
-    same(again, read, 'read back');
+    same(again, { ...read, doubts: [] }, 'read back');
   },
 );
 

@@ -28,6 +28,8 @@ function checks({ fix, unitReport }: CheckOptions): Task[] {
         'run',
         '--project',
         'unit',
+        '--project',
+        'alone',
         '--reporter=default',
         '--reporter=json',
         `--outputFile.json=${unitReport}`,

@@ -22,6 +22,7 @@ async function setup() {
       await audit.record({ event: 'mail.accepted', from: 'ana@example.test', n, month });
     }
   }
+  await audit.verify(null); // which waits for the head: it is written after the entry is told to be on disk
   const pathOf = (file: number): string => join(directory, `${MONTHS[file]}.jsonl`);
   const change = async (file: number, how: (lines: string[]) => string[]): Promise<void> => {
     const lines = (await readFile(pathOf(file), 'utf8')).trimEnd().split('\n');
@@ -122,6 +123,7 @@ describe('following the chain', () => {
     const head = join(it.directory, 'head.json');
     const before = await readFile(head);
     await it.audit.recordAll([{ event: 'one' }, { event: 'two' }]);
+    await it.audit.verify(null);
     await writeFile(head, before);
     expect((await (await it.restart()).verify(null)).found).toBe(0);
   });

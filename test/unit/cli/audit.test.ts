@@ -89,12 +89,12 @@ describe('node-ctl audit', () => {
     await using it = await setup();
     const whole = await it.nodeCtl('verify');
     expect(whole.code).toBe(0);
-    expect(whole.out).toMatch(/^whole: 2 entries in 1 files\nlast entry: [0-9a-f]{64}\n$/);
+    expect(whole.out).toMatch(/^whole: 2 entries in 1 file\nlast entry: [0-9a-f]{64}\n$/);
     const text = await readFile(it.file, 'utf8');
     await writeFile(it.file, text.replace('ana@', 'eva@'));
     const broken = await it.nodeCtl('verify');
     expect(broken.code).toBe(2);
-    expect(broken.out).toMatch(/^BROKEN in 1 places, 2 entries/);
+    expect(broken.out).toMatch(/^BROKEN in 1 place, 2 entries/);
     expect(broken.out).toContain('2026-03.jsonl:2 does not follow the line before it');
   });
 

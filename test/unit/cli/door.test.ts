@@ -1,34 +1,16 @@
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { runNodeCtl } from '../../../node/cli/program.ts';
-import { openControlSocket } from '../../../node/listeners/control.ts';
 import type { NodeControl } from '../../../node/listeners/control-contract.ts';
 import type { QuarantineView } from '../../../node/listeners/control-quarantine.ts';
 import type { TokenView } from '../../../node/listeners/control-tokens.ts';
 import { AppError } from '../../../node/platform/errors.ts';
-import { silentLog } from '../../../node/platform/log.ts';
 import { fixedClock } from '../../support/fixed-clock.ts';
 import { fakeNodeControl } from '../../support/node-control.ts';
-import { temporaryDirectory } from '../../support/process.ts';
+import { nodeCtlAgainst } from '../../support/run-node-ctl.ts';
 
 /** node-ctl against a node that answers so. */
 async function nodeCtl(args: readonly string[], over: Partial<NodeControl> = {}) {
-  await using directory = await temporaryDirectory();
-  const path = join(directory.path, 'control.sock');
   const control = fakeNodeControl(over);
-  const listener = await openControlSocket({ path, control, log: silentLog });
-  const seen = { code: null as number | null, out: '', err: '', calls: control.calls };
-  await runNodeCtl(['--socket', path, ...args], {
-    out: (text) => (seen.out += text),
-    err: (text) => (seen.err += text),
-    errIsTerminal: false,
-    env: {},
-    clock: fixedClock(),
-    interrupted: new AbortController().signal,
-    exit: (code) => (seen.code = code),
-  });
-  await listener.close();
-  return seen;
+  return { ...(await nodeCtlAgainst(control, args, fixedClock())), calls: control.calls };
 }
 
 const MAIL: QuarantineView = {

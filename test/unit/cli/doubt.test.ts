@@ -1,13 +1,8 @@
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runNodeCtl } from '../../../node/cli/program.ts';
-import { openControlSocket } from '../../../node/listeners/control.ts';
 import type { DoubtView } from '../../../node/listeners/control-doubts.ts';
-import { systemClock } from '../../../node/platform/clock.ts';
 import { AppError } from '../../../node/platform/errors.ts';
-import { silentLog } from '../../../node/platform/log.ts';
 import { fakeNodeControl } from '../../support/node-control.ts';
-import { temporaryDirectory } from '../../support/process.ts';
+import { nodeCtlAgainst } from '../../support/run-node-ctl.ts';
 
 const DOUBT: DoubtView = {
   id: '3f9a1c02ab12'.padEnd(64, '0'),
@@ -20,8 +15,6 @@ const DOUBT: DoubtView = {
 
 /** node-ctl against a node with these mails in doubt. */
 async function nodeCtl(args: readonly string[], doubts: readonly DoubtView[] = [DOUBT]) {
-  await using directory = await temporaryDirectory();
-  const path = join(directory.path, 'control.sock');
   const asked: unknown[] = [];
   const control = fakeNodeControl({
     doubts: async () => ({ doubts: [...doubts] }),
@@ -31,19 +24,7 @@ async function nodeCtl(args: readonly string[], doubts: readonly DoubtView[] = [
       return { id: DOUBT.id, message: 'done so' };
     },
   });
-  const listener = await openControlSocket({ path, control, log: silentLog });
-  const seen = { code: null as number | null, out: '', err: '', asked };
-  await runNodeCtl(['--socket', path, ...args], {
-    out: (text) => (seen.out += text),
-    err: (text) => (seen.err += text),
-    errIsTerminal: false,
-    env: {},
-    clock: systemClock,
-    interrupted: new AbortController().signal,
-    exit: (code) => (seen.code = code),
-  });
-  await listener.close();
-  return seen;
+  return { ...(await nodeCtlAgainst(control, args)), asked };
 }
 
 test('doubt list shows the mails in doubt, and how to decide on them', async () => {

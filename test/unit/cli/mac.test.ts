@@ -1,7 +1,4 @@
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runNodeCtl } from '../../../node/cli/program.ts';
-import { openControlSocket } from '../../../node/listeners/control.ts';
 import { createMacControl } from '../../../node/listeners/control-mac.ts';
 import { systemClock } from '../../../node/platform/clock.ts';
 import { silentLog } from '../../../node/platform/log.ts';
@@ -10,7 +7,7 @@ import { MAC_CONTENTS, macFilesIn } from '../../support/mac-files.ts';
 import { createMemoryAudit } from '../../support/memory-audit.ts';
 import { createMemoryRemote } from '../../support/memory-remote.ts';
 import { fakeNodeControl } from '../../support/node-control.ts';
-import { temporaryDirectory } from '../../support/process.ts';
+import { nodeCtlAgainst } from '../../support/run-node-ctl.ts';
 import { sipServer } from '../../support/sip-server.ts';
 
 /** node-ctl against a node with a server in memory. */
@@ -22,24 +19,9 @@ function world() {
   const server = sipServer({ id: 'gv2p', macFiles: macFilesIn('/etc/pabx') });
   const phones = createPhones({ remote, nodeId: 'audio', clock: systemClock, log: silentLog });
   const audit = createMemoryAudit();
-  const control = fakeNodeControl(createMacControl({ servers: [server], phones, audit }));
-  const nodeCtl = async (...args: readonly string[]) => {
-    await using directory = await temporaryDirectory();
-    const path = join(directory.path, 'control.sock');
-    const listener = await openControlSocket({ path, control, log: silentLog });
-    const seen = { code: null as number | null, out: '', err: '' };
-    await runNodeCtl(['--socket', path, ...args], {
-      out: (text) => (seen.out += text),
-      err: (text) => (seen.err += text),
-      errIsTerminal: false,
-      env: {},
-      clock: systemClock,
-      interrupted: new AbortController().signal,
-      exit: (code) => (seen.code = code),
-    });
-    await listener.close();
-    return seen;
-  };
+  const servers = [server, sipServer({ id: 'gv3p', macFiles: [] })];
+  const control = fakeNodeControl(createMacControl({ servers, phones, audit }));
+  const nodeCtl = (...args: readonly string[]) => nodeCtlAgainst(control, args);
   return { nodeCtl, at, phones, server, audit };
 }
 
@@ -52,6 +34,11 @@ test('mac show says what each file has, and its exit code whether they agree', a
   const differing = await nodeCtl('mac', 'show', '3010', '--server', 'gv2p');
   expect([differing.code, differing.out]).toEqual([4, expect.stringMatching(/endpoints_sip\.def +none/)]);
   expect((await nodeCtl('mac', 'show', '9999', '--server', 'gv2p')).out).toContain('extension-missing');
+});
+
+test('mac show refuses a server of which nothing says where MACs stand', async () => {
+  const shown = await world().nodeCtl('mac', 'show', '3010', '--server', 'gv3p');
+  expect([shown.code, shown.err]).toEqual([2, expect.stringContaining('no mac_files for gv3p')]);
 });
 
 test('mac restore takes a change back by its name or its directory, and says so in the audit log', async () => {

@@ -1,13 +1,8 @@
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runNodeCtl } from '../../../node/cli/program.ts';
-import { openControlSocket } from '../../../node/listeners/control.ts';
 import type { PersonEntry } from '../../../node/listeners/control-people.ts';
 import { AppError } from '../../../node/platform/errors.ts';
-import { systemClock } from '../../../node/platform/clock.ts';
-import { silentLog } from '../../../node/platform/log.ts';
 import { fakeNodeControl } from '../../support/node-control.ts';
-import { temporaryDirectory } from '../../support/process.ts';
+import { nodeCtlAgainst } from '../../support/run-node-ctl.ts';
 
 const PEOPLE: PersonEntry[] = [
   { address: 'admin@example.com', role: 'admin', extensions: null, servers: null, added: null },
@@ -18,8 +13,6 @@ const PEOPLE: PersonEntry[] = [
 ];
 
 async function nodeCtl(args: readonly string[]) {
-  await using directory = await temporaryDirectory();
-  const path = join(directory.path, 'control.sock');
   const asked: unknown[] = [];
   const changed = async (params: { address: string }) => {
     asked.push(params);
@@ -30,17 +23,7 @@ async function nodeCtl(args: readonly string[]) {
     people: async () => ({ people: PEOPLE }),
     ...{ putPerson: changed, removePerson: changed },
   });
-  const listener = await openControlSocket({ path, control, log: silentLog });
-  const seen = { code: null as number | null, out: '', err: '', asked };
-  await runNodeCtl(['--socket', path, ...args], {
-    out: (text) => (seen.out += text),
-    err: (text) => (seen.err += text),
-    ...{ errIsTerminal: false, env: {}, clock: systemClock },
-    interrupted: new AbortController().signal,
-    exit: (code) => (seen.code = code),
-  });
-  await listener.close();
-  return seen;
+  return { ...(await nodeCtlAgainst(control, args)), asked };
 }
 
 test('people list shows who may ask for what, and who let them in', async () => {
@@ -52,6 +35,10 @@ test('people list shows who may ask for what, and who let them in', async () => 
 
 test.each([
   [['add', 'ana@example.com'], { role: 'operador', extensions: null, servers: null }],
+  [
+    ['add', 'ana@example.com', '--extensions', '1121'],
+    { role: 'consulta', extensions: ['1121'], servers: null },
+  ],
   [
     ['add', 'ana@example.com', '--role', 'consulta', '--extensions', '1121, 1122', '--servers', 'gv1p'],
     { role: 'consulta', extensions: ['1121', '1122'], servers: ['gv1p'] },

@@ -44,6 +44,17 @@ describe('FILA', () => {
     expect(text()).toContain('incompleta');
   });
 
+  test('gives no place to what waits for its time', async () => {
+    const job = await world.recordings('first');
+    expect(await run('FILA', MARIA)).toMatchObject({ kind: 'done' });
+    expect(text()).toMatch(/RAMAIS=1121 .* É O PRÓXIMO/);
+    await world.spool.claim(job.id);
+    const later = { failures: 0, interruptions: 0, notBefore: '2036-01-01T00:00:00Z', lastError: null };
+    await world.spool.defer(job.id, later);
+    expect(await run('FILA', MARIA)).toMatchObject({ kind: 'done' });
+    expect(text()).toMatch(/RAMAIS=1121 .* AGUARDANDO/);
+  });
+
   test('leaves out what has ended', async () => {
     await world.end(await world.recordings('first'), 'done');
     expect(await run('FILA', MARIA)).toMatchObject({ summary: 'told of 1 requests' });
@@ -70,6 +81,15 @@ describe('CANCELAR', () => {
     const job = await world.recordings('a');
     await world.end(job, 'done');
     expect(await run(`CANCELAR=${job.id.slice(0, 12)}`, MARIA)).toMatchObject({ summary: /^over: / });
+  });
+
+  test('of what is changing something says that it goes on, here as at the other node', async () => {
+    world.isBegun = true;
+    const job = await world.recordings('a');
+    expect(await run(`CANCELAR=${job.id.slice(0, 12)}`, MARIA)).toMatchObject({ summary: /^begun: / });
+    expect(text()).toContain('já começou');
+    const there = await world.recordings('b', {}, world.peerSpool);
+    expect(await run(`CANCELAR=${there.id.slice(0, 12)}`, MARIA)).toMatchObject({ summary: /^begun: / });
   });
 
   test('of several does nothing', async () => {

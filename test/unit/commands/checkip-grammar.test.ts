@@ -78,7 +78,7 @@ describe('CHECKIP', () => {
         const subject = `CHECKIP=${fields.map(([key, text]) => `${key}=${text}`).join(' ')}`;
         const parsed = registry.parse(subject);
         if (!parsed.ok)
-          expect([parsed.corrected, faultsOf(registry.parse(parsed.corrected))]).toEqual([
+          expect([parsed.corrected, faultsOf(registry.parse(parsed.corrected ?? ''))]).toEqual([
             parsed.corrected,
             [],
           ]);

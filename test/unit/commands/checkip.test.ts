@@ -1,12 +1,10 @@
 import { expect, describe, test } from 'vitest';
-import type { Job, StepRecord } from '../../../protocol/job.ts';
 import { createCheckIp } from '../../../node/commands/checkip.ts';
 import { createCheckIpGrammar } from '../../../node/commands/checkip-grammar.ts';
-import type { Fault, JobContext } from '../../../node/commands/command.ts';
+import type { Fault } from '../../../node/commands/command.ts';
 import { AppError } from '../../../node/platform/errors.ts';
-import { silentLog } from '../../../node/platform/log.ts';
-import { runStep } from '../../../node/queue/steps.ts';
 import type { Bans, ServerReport } from '../../../node/servers/bans.ts';
+import { attemptedJob, keptAnswers } from '../../support/attempted-job.ts';
 import { fixedClock } from '../../support/fixed-clock.ts';
 import { newJob } from '../../support/jobs.ts';
 import { createMemoryAudit } from '../../support/memory-audit.ts';
@@ -36,7 +34,6 @@ function setup(params: { server?: string | null; lookOnly?: boolean } = {}, retr
   const events = { onAudit: (): void => undefined, onRelease: (): void => undefined };
   const rules = { faults: [] as Fault[] };
   const audit = createMemoryAudit([], () => events.onAudit());
-  const controller = new AbortController();
   const reportOf = (id: string, over: Partial<ServerReport> = {}): ServerReport => ({
     ...{ serverId: id, serverName: id.toUpperCase() },
     ...BLANK,
@@ -61,23 +58,14 @@ function setup(params: { server?: string | null; lookOnly?: boolean } = {}, retr
     subject: `CHECKIP=${IP}`,
     requester: 'maria@example.com',
   };
-  let job = { ...base, request, steps: {}, generation: 0, interruptions: 0 } as unknown as Job;
-  const store = {
-    get: () => job,
-    recordStep: async (_id: string, name: string, record: StepRecord): Promise<Job> => {
-      job = { ...job, steps: { ...job.steps, [name]: structuredClone(record) } };
-      return job;
-    },
-  };
-  const context: JobContext = {
-    step: (name, effect) => runStep(store, clock, () => undefined, job.id, name, effect),
-    signal: controller.signal,
-    log: silentLog,
-    progress: () => undefined,
-    position: () => 1,
-  };
+  const { now, change, context, abort: controller } = attemptedJob({ ...base, request }, clock);
+  const gone = new Set<string>();
+  const grammar = createCheckIpGrammar(SERVERS);
   const command = createCheckIp({
-    grammar: createCheckIpGrammar(SERVERS),
+    grammar: {
+      ...grammar,
+      serversOf: (asked) => grammar.serversOf(asked).filter(({ id }) => !gone.has(id)),
+    },
     bans,
     expiry: {
       note: async (server, ip, until) => {
@@ -85,21 +73,27 @@ function setup(params: { server?: string | null; lookOnly?: boolean } = {}, retr
       },
     },
     permission: { faultsOf: () => rules.faults },
-    answers: {
-      send: async (_job, { step }, kind, { text }) => {
-        await step(`mail:${kind}`, {
-          happened: async () => null,
-          perform: async () => mails.push({ kind, text }),
-        });
-      },
-    },
+    answers: keptAnswers(mails),
     ...{ audit, clock, timeZone: 'America/Sao_Paulo', ignoreDays: 30, retryMs },
   });
-  const later = (change: Partial<Job>): void => {
-    job = { ...job, ...change };
+  const mustFinish = () => command.mustFinish?.(now());
+  const disable = (id: string) => gone.add(id);
+  const work = () => command.work(now(), { ip: IP, server: null, lookOnly: false, ...params }, context);
+  return {
+    clock,
+    looks,
+    releases,
+    done,
+    mails,
+    events,
+    audit,
+    controller,
+    rules,
+    change,
+    disable,
+    mustFinish,
+    work,
   };
-  const work = () => command.work(job, { ip: IP, server: null, lookOnly: false, ...params }, context);
-  return { clock, looks, releases, done, mails, events, audit, controller, rules, later, work };
 }
 
 describe('CHECKIP at work', () => {
@@ -183,12 +177,23 @@ describe('CHECKIP at work', () => {
     expect(done.filter((line) => line === 'look gv1p')).toHaveLength(1);
   });
 
+  test('a server that was taken out of SERVERS_FILE meanwhile is told of in the second mail: nobody knows', async () => {
+    const { looks, mails, clock, disable, work } = setup();
+    looks['voip1'] = AWAY;
+    await work();
+    disable('voip1');
+    clock.advance({ minutes: 1 });
+    expect(await work()).toMatchObject({ summary: `${IP}: free on gv1p, gv2p, unchecked on voip1` });
+    expect(mails.map(({ kind }) => kind)).toEqual(['result', 'followup']);
+    expect(mails[1]?.text).toContain('voip1');
+  });
+
   test('the longer it is away, the longer until it is looked for again, up to a minute', async () => {
-    const { looks, clock, later, work } = setup();
+    const { looks, clock, change, work } = setup();
     looks['voip1'] = AWAY;
     const waits: number[] = [];
     for (let interruptions = 0; interruptions < 6; interruptions++) {
-      later({ interruptions });
+      change({ interruptions });
       const ending = await work();
       if (ending.kind !== 'waiting') throw new Error('not waiting');
       waits.push(ending.notBefore.since(clock.now()).total('seconds'));
@@ -255,6 +260,21 @@ describe('CHECKIP at work', () => {
     clock.advance({ minutes: 1 });
     await expect(work()).rejects.toMatchObject({ code: 'access.not-permitted' });
     expect(mails).toHaveLength(1);
+  });
+
+  test('can be cancelled before it has released anything and after that was told, not in between', async () => {
+    const { looks, events, mustFinish, work } = setup();
+    expect(mustFinish()).toBe(false);
+    looks['voip1'] = AWAY;
+    events.onRelease = () => {
+      expect(mustFinish()).toBe(true);
+      throw new AppError('job.stopped', 'a crash', { retriable: true });
+    };
+    await expect(work()).rejects.toMatchObject({ code: 'job.stopped' });
+    expect(mustFinish()).toBe(true);
+    events.onRelease = () => undefined;
+    expect(await work()).toMatchObject({ kind: 'waiting' });
+    expect(mustFinish()).toBe(false);
   });
 
   test('a server that was disabled meanwhile is a failure, not "banned nowhere"', async () => {

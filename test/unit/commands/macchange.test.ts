@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import type { Job, StepRecord } from '../../../protocol/job.ts';
-import type { JobContext, Waiting } from '../../../node/commands/command.ts';
+import type { Waiting } from '../../../node/commands/command.ts';
 import { createMacChange } from '../../../node/commands/macchange.ts';
 import { createMacChangeGrammar } from '../../../node/commands/macchange-grammar.ts';
 import { AppError } from '../../../node/platform/errors.ts';
 import { silentLog } from '../../../node/platform/log.ts';
 import type { NewJob } from '../../../node/queue/spool.ts';
-import { runStep } from '../../../node/queue/steps.ts';
 import { createPhones } from '../../../node/servers/mac-change.ts';
+import { attemptedJob, keptAnswers } from '../../support/attempted-job.ts';
 import { fixedClock } from '../../support/fixed-clock.ts';
 import { newJob } from '../../support/jobs.ts';
 import { MAC_CONTENTS, macFilesIn } from '../../support/mac-files.ts';
@@ -27,21 +26,9 @@ function setup() {
   at.write('/var/backups/.keep', '');
   for (const [name, content] of Object.entries(MAC_CONTENTS)) at.write(`${FILES}/${name}`, content);
   const server = sipServer({ id: 'gv2p', name: 'Matriz', macFiles: macFilesIn(FILES) });
-  const { request, id, ...rest } = newJob('a change');
-  let job = {
-    ...rest,
-    id,
-    request: { ...request, command: 'MACCHANGE', params: PARAMS },
-    steps: {},
-    generation: 0,
-  } as unknown as Job;
-  const store = {
-    get: () => job,
-    recordStep: async (_id: string, name: string, record: StepRecord): Promise<Job> => {
-      job = { ...job, steps: { ...job.steps, [name]: record } };
-      return job;
-    },
-  };
+  const base = newJob('a change');
+  const request = { ...base.request, command: 'MACCHANGE', params: PARAMS };
+  const { now, context, abort } = attemptedJob({ ...base, request }, clock);
   const mails: { kind: string; text: string }[] = [];
   const notices: NewJob[] = [];
   const audit = createMemoryAudit();
@@ -51,18 +38,7 @@ function setup() {
     phones: createPhones({ remote, nodeId: 'audio', clock, log: silentLog }),
     makers: { makerOf: async (mac) => (mac.startsWith('000b82') ? 'Grandstream' : null) },
     permission: { faultsOf: () => faults as never },
-    answers: {
-      send: async (_job, context, kind, mail) => {
-        context.signal.throwIfAborted();
-        await context.step(`mail:${kind}`, {
-          happened: () => Promise.resolve(null),
-          perform: async () => {
-            mails.push({ kind, text: mail.text });
-            return true;
-          },
-        });
-      },
-    },
+    answers: keptAnswers(mails),
     acceptor: {
       accept: async (notice) => {
         notices.push(notice);
@@ -71,14 +47,9 @@ function setup() {
     },
     ...{ audit, clock, timeZone: 'America/Sao_Paulo' },
   });
-  const abort = new AbortController();
-  const context: JobContext = {
-    step: (name, effect) => runStep(store, clock, () => undefined, id, name, effect),
-    ...{ signal: abort.signal, log: silentLog, progress: () => undefined, position: () => 1 },
-  };
-  const attempt = (params = PARAMS) => command.work(job, params, context);
-  const mustFinish = () => command.mustFinish?.(job);
-  const steps = () => Object.keys(job.steps);
+  const attempt = (params = PARAMS) => command.work(now(), params, context);
+  const mustFinish = () => command.mustFinish?.(now());
+  const steps = () => Object.keys(now().steps);
   return { attempt, at, mails, notices, audit, faults, clock, abort, steps, mustFinish };
 }
 

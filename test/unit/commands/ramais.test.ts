@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Job, StepRecord } from '../../../protocol/job.ts';
+import type { Job } from '../../../protocol/job.ts';
 import type { People } from '../../../node/access/people.ts';
-import type { JobContext } from '../../../node/commands/command.ts';
 import { createRamais } from '../../../node/commands/ramais.ts';
 import { createRamaisGrammar } from '../../../node/commands/ramais-grammar.ts';
 import { createDeliveryStore } from '../../../node/delivery/delivery-store.ts';
@@ -10,8 +9,8 @@ import { handedOver } from '../../../node/forward/forward-origin.ts';
 import type { Forwarder } from '../../../node/forward/forwarder.ts';
 import { silentLog } from '../../../node/platform/log.ts';
 import type { RecordingSource } from '../../../node/recordings/source.ts';
-import { runStep } from '../../../node/queue/steps.ts';
 import { recordingName, wav } from '../../support/audio.ts';
+import { attemptedJob } from '../../support/attempted-job.ts';
 import { fixedClock } from '../../support/fixed-clock.ts';
 import { newJob } from '../../support/jobs.ts';
 import { createMemoryPublisher } from '../../support/memory-publisher.ts';
@@ -40,22 +39,9 @@ async function setup({
   const publisher = createMemoryPublisher(clock);
   const directory = join(temporary.path, 'deliveries');
   const deliveries = createDeliveryStore({ directory, publisher, log: silentLog });
-  const { request, id, ...rest } = newJob('a job');
-  let job = { ...rest, id, request, steps, generation: 0 } as unknown as Job;
-  const store = {
-    get: () => job,
-    recordStep: async (_id: string, name: string, record: StepRecord): Promise<Job> => {
-      job = { ...job, steps: { ...job.steps, [name]: record } };
-      return job;
-    },
-  };
-  const context: JobContext = {
-    step: (name, effect) => runStep(store, clock, () => undefined, id, name, effect),
-    signal,
-    log: silentLog,
-    progress: () => undefined,
-    position: () => 1,
-  };
+  const made = newJob('a job');
+  const { id, request } = made;
+  const { now, context } = attemptedJob(made, clock, steps);
   const texts: string[] = [];
   const audit = createMemoryAudit();
   const events = { puts: 0, mails: 0, onPut: async (): Promise<void> => undefined, mailServerIsAway: false };
@@ -96,9 +82,9 @@ async function setup({
   return {
     ...{ clock, publisher, deliveries, events, texts, id, audit },
     command,
-    work: () => command.work(job, command.schema.parse(request.params), context),
+    work: () => command.work(now(), command.schema.parse(request.params), context),
     confirm: (details: Job['details'], lane: Job['lane'] = 'recordings') =>
-      command.confirm?.({ ...job, details, lane }, command.schema.parse(request.params), context),
+      command.confirm?.({ ...now(), details, lane }, command.schema.parse(request.params), context),
     [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose](),
   };
 }
@@ -112,7 +98,17 @@ describe('somebody who is limited to servers', () => {
   test('gets nothing of a place where recordings do not tell servers apart', async () => {
     await using made = await setup({ people, source: source(false) });
     await expect(made.work()).rejects.toMatchObject({ code: 'access.not-narrowed' });
+    await using removed = await setup({ people: { find: () => null }, source: source(false) });
+    await expect(removed.work()).rejects.toMatchObject({ code: 'access.not-permitted' });
     expect(made.events.puts).toBe(0);
+  });
+
+  test('is not told beforehand how much there is of all servers', async () => {
+    const measure = async () => ({ count: 132, bytes: 155_189_248 });
+    await using made = await setup({ people, source: { measure } });
+    await made.confirm({});
+    expect(made.events.mails).toBe(1);
+    expect(made.texts[0]).not.toContain('132');
   });
 
   test('gets what the search has narrowed to their server', async () => {

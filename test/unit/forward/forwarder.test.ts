@@ -44,6 +44,33 @@ describe('handing a job over', () => {
     expect(world.dropbox.tries).toBe(0);
   });
 
+  test('tells the peer of whoever asks before it, as one let in while the peer was away is refused for good', async () => {
+    const record = { key: 'person:maria@example.com', version: 1, node: 'audio2', at: AT, by: 'node-ctl' };
+    await using world = await createForwardWorld({ standing: [{ ...record, value: { role: 'operador' } }] });
+    let told = 0;
+    taking(world, {
+      'access.put': async ({ records }) => {
+        told += 1;
+        if (told === 1) throw new AppError('rpc.unavailable', 'disk full', { retriable: true });
+        return { taken: records.length };
+      },
+    });
+    expect(await world.attempt((await world.accept('a')).id)).toMatchObject({ kind: 'waiting' });
+    expect(world.peer.calls.map(({ method }) => method)).toEqual(['access.put', 'access.put', 'job.submit']);
+  });
+
+  test('asks a peer that knows no such people all the same', async () => {
+    const record = { key: 'person:maria@example.com', version: 1, node: 'audio2', at: AT, by: 'node-ctl' };
+    await using world = await createForwardWorld({ standing: [{ ...record, value: null }] });
+    const submitted = taking(world, {
+      'access.put': async () => {
+        throw new AppError('rpc.unknown-method', 'an older one', { retriable: true });
+      },
+    });
+    await world.attempt((await world.accept('a')).id);
+    expect(submitted).toHaveLength(1);
+  });
+
   test('tries a call three times before it drops a file', async () => {
     await using world = await createForwardWorld();
     world.peer.link = 'down';

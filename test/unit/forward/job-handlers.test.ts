@@ -2,7 +2,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ChangeablePeople } from '../../../node/access/people.ts';
-import { createPermission } from '../../../node/access/permission.ts';
+import { createPermission } from '../../../node/commands/permission.ts';
 import type { AuditEvent } from '../../../node/audit.ts';
 import { createRamaisGrammar } from '../../../node/commands/ramais-grammar.ts';
 import { createRegistry } from '../../../node/commands/registry.ts';
@@ -32,6 +32,7 @@ let audit: AuditEvent[];
 let ledger: Map<string, string>;
 let failing: string | null;
 let cancelled: string[];
+let isBegun: boolean;
 let withdrawn: string[];
 let people: ChangeablePeople;
 
@@ -46,6 +47,7 @@ beforeEach(async () => {
   ledger = new Map();
   failing = null;
   cancelled = [];
+  isBegun = false;
   withdrawn = [];
   people = memoryPeople(['maria@example.com']);
   const grammar = createRamaisGrammar({ ...OPTIONS, clock });
@@ -58,6 +60,7 @@ beforeEach(async () => {
         touches: (params) => ({ extensions: grammar.schema.parse(params).extensions, servers: null }),
       },
       simple('RECUSA', { internal: true }),
+      simple('CHECKIP'),
     ]),
     permission: createPermission(people, ROLE_COMMANDS),
     sources: new Set(['audio'] as const),
@@ -83,6 +86,7 @@ beforeEach(async () => {
     audit: createMemoryAudit(audit),
     holds,
     cancel: async (id, { told }) => {
+      if (isBegun) throw new AppError('job.begun', 'it is brought to an end');
       cancelled.push(told ? `${id} told` : id);
     },
     settlements: {
@@ -183,6 +187,11 @@ describe('a job that is handed over', () => {
     ['without a source', { source: null }, {}],
     ['for somebody who may not ask here', {}, { requester: 'mallory@example.org' }],
     ['for several, one of whom may ask here', {}, { requester: 'mallory@example.org, maria@example.com' }],
+    [
+      'for nobody, though it is no search',
+      { source: null },
+      { command: 'CHECKIP', params: {}, requester: null },
+    ],
     [
       'past the limits of this node',
       {},
@@ -345,6 +354,13 @@ describe('told to cancel a job', () => {
     expect((await handlers['job.cancel']({ id }, CALL)).report).toMatchObject({ outcome: { kind: 'done' } });
     expect((await handlers['job.cancel']({ id: '0'.repeat(64) }, CALL)).report).toBeNull();
     expect(cancelled).toEqual([]);
+  });
+
+  test('says so of one that must be brought to an end', async () => {
+    await submit(submission('a'));
+    isBegun = true;
+    const cancelling = handlers['job.cancel']({ id: submission('a').id }, CALL);
+    await expect(cancelling).rejects.toMatchObject({ code: 'job.refused' });
   });
 
   test('leaves one that came in here to the people of this host', async () => {

@@ -56,8 +56,14 @@ test('whoever makes one is warned where it opens nothing, or is not needed', asy
 test('those of TOKEN_FILE are taken over, where there is one', async () => {
   await using it = await world();
   expect(await it.control.tokenImport({})).toMatchObject({ imported: 1 });
-  expect(await it.control.tokenImport({})).toMatchObject({ imported: 0 });
+  const again = await it.control.tokenImport({});
+  expect(again).toMatchObject({ imported: 0 });
+  // Without it, what it has is needed no more.
+  expect(again.message).toContain('once REQUIRE_TOKEN=yes is there');
   expect((await it.control.tokens({})).tokens).toMatchObject([{ for: null, note: 'Ana' }]);
+  const [taken] = (await it.control.tokens({})).tokens;
+  const { message } = await it.control.tokenRevoke({ id: taken?.id ?? '' });
+  expect(message).toContain('where TOKEN_FILE lists it still, it opens the door');
   await using none = await world({ doorTokens: null });
   expect(await none.control.tokenImport({}).catch(codeOf)).toBe('request.invalid');
 });

@@ -38,7 +38,8 @@ async function setup(limits: { perSender?: number; perDay?: number } = {}) {
       ...{ mailer, sent: null, audit, clock, budget, held, from: 'node@example.test' },
       admins: () => [ADMIN, SECOND_ADMIN],
     });
-    const digest = createDigest({ answers, held, clock, timeZone: 'America/Sao_Paulo' });
+    const isOpen = (id: string) => spool.get(id) !== undefined;
+    const digest = createDigest({ answers, held, isOpen, clock, timeZone: 'America/Sao_Paulo' });
     const digests = createDigests({ answers, held, spool, clock, log: silentLog });
     return { held, answers, digest, digests };
   };
@@ -244,6 +245,22 @@ describe('a digest', () => {
     expect(it.warnings()).toEqual([]);
     it.clock.advance({ hours: 3 });
     expect(await it.round()).toContain('0 digests');
+  });
+
+  test('does not say that a request was taken to whom its result has been sent meanwhile', async () => {
+    await using it = await setup({ perSender: 10 });
+    for (let n = 0; n < 9; n += 1) it.budget.take(ANA, 'answer');
+    const ids = [await it.accept('one'), await it.accept('two')];
+    for (const id of ids) await it.send(id, 'confirmation');
+    it.clock.advance({ hours: 24 });
+    const [ended = '', open = ''] = ids;
+    await it.send(ended, 'result');
+    await it.end(ended);
+    await it.round();
+    expect(await it.workDigests()).toEqual(['done']);
+    const text = it.mailer.sent.at(-1)?.text ?? '';
+    expect([ended, open].map((id) => text.includes(`Gravações ${id.slice(0, 4)}`))).toEqual([false, true]);
+    expect(it.held().list()).toEqual([]);
   });
 
   test('is sent once, also by a node that was ended between its mail and the end of its job', async () => {

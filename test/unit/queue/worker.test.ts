@@ -53,6 +53,7 @@ beforeEach(async () => {
     parse: () => ({ ok: true, params: {} }),
     route: () => ({ lane: 'recordings', source: 'audio' }),
     confirm: (job, _params, context) => script.confirm(job, context),
+    mustFinish: (job) => job.request.subject === 'begun',
     work: async (job, _params, context) => {
       return (await script.work(job, context)) ?? { kind: 'done', summary: 'sent' };
     },
@@ -274,6 +275,18 @@ describe('failures', () => {
     await ended(1);
     expect((await spool.read(id))?.outcome).toMatchObject({ kind: 'cancelled', code: 'job.withdrawn' });
     expect(failures).toEqual([]);
+  });
+
+  test('a job that must be brought to an end cannot be cancelled, neither waiting nor in hand', async () => {
+    const hold = Promise.withResolvers<void>();
+    script.work = () => hold.promise;
+    const id = await accept('begun');
+    await expect(worker.cancel(id)).rejects.toMatchObject({ code: 'job.begun' });
+    await eventually('the work to run', () => worker.progressOf(id) !== null);
+    await expect(worker.cancel(id, { told: true })).rejects.toMatchObject({ code: 'job.begun' });
+    hold.resolve();
+    await ended(1);
+    expect((await spool.read(id))?.outcome?.kind).toBe('done');
   });
 
   test('a waiting job does not hold up those behind it', async () => {
