@@ -52,7 +52,11 @@ export function peerAnswered(draft: Draft, view: LeadershipView): void {
   draft.state = { ...draft.state, peer: { view, away: null } };
   if (isWriting(draft.state.doing)) return; // the next answer comes soon enough
   const under = draft.state.doing;
-  if (under?.kind !== 'giving' && isTakeable(draft, view.grant)) return enterByGrant(draft, view.grant);
+  if (isTakeable(draft, view.grant)) {
+    // One that is being given away goes on in a term after this grant's; to step back from both would leave no master.
+    if (under?.kind === 'giving') return;
+    return enterByGrant(draft, view.grant);
+  }
   if (holdsRecord(draft.state) && outranks(draft.state, view)) return fence(draft, view.term);
   switch (under?.kind) {
     case 'starting':
