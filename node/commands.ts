@@ -1,4 +1,4 @@
-import type { PeerStatus } from '../protocol/methods.ts';
+import type { PeerStatus } from '../protocol/messages.ts';
 import type { Permission } from './commands/permission.ts';
 import type { Adapters } from './adapters.ts';
 import type { Base } from './base.ts';

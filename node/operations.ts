@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type Job, type Lane, MAX_SUBJECT_LENGTH, type SourceName } from '../protocol/job.ts';
-import { isOpen } from '../protocol/methods.ts';
+import { isOpen } from '../protocol/messages.ts';
 import type { AuditEvent } from './audit.ts';
 import type { Field } from './commands/command.ts';
 import type { RamaisGrammar, RamaisParams } from './commands/ramais-grammar.ts';

@@ -1,6 +1,6 @@
 import { homedir, hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
-import type { PeerStatus } from '../protocol/methods.ts';
+import type { PeerStatus } from '../protocol/messages.ts';
 import { createAccessHandlers, createAccessReplicator } from './access/access-replicator.ts';
 import { recordsOf } from './access/people-store.ts';
 import type { Permission } from './commands/permission.ts';

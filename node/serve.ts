@@ -1,4 +1,5 @@
-import { type PeerStatus, PROTOCOL_VERSION } from '../protocol/methods.ts';
+import type { PeerStatus } from '../protocol/messages.ts';
+import { PROTOCOL_VERSION } from '../protocol/methods.ts';
 import type { DoorTokens } from './access/door-token.ts';
 import type { Lockout } from './access/lockout.ts';
 import type { ChangeablePeople } from './access/people.ts';

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Job } from '../../protocol/job.ts';
-import type { JobReport, RpcParams } from '../../protocol/methods.ts';
+import type { JobReport } from '../../protocol/messages.ts';
+import type { RpcParams } from '../../protocol/methods.ts';
 import { systemClock } from '../../node/platform/clock.ts';
 import { silentLog } from '../../node/platform/log.ts';
 import { digestOf } from '../../node/queue/job-file.ts';

@@ -1,4 +1,5 @@
-import { MAX_ACCESS_PAGE, type RpcHandlers } from '../../protocol/methods.ts';
+import { MAX_ACCESS_PAGE } from '../../protocol/messages.ts';
+import type { RpcHandlers } from '../../protocol/methods.ts';
 import type { Peer } from '../peer/peer.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { instantSchema } from '../../protocol/ledger.ts';
-import { nodeIdSchema } from '../../protocol/methods.ts';
+import { nodeIdSchema } from '../../protocol/messages.ts';
 import type { Clock } from '../platform/clock.ts';
 import { isMissing, readBounded, writeDurable } from '../platform/durable.ts';
 import { AppError, messageOf } from '../platform/errors.ts';

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { PeerStatus } from '../../protocol/methods.ts';
+import type { PeerStatus } from '../../protocol/messages.ts';
 import type { NodeStatus, PeerView } from '../listeners/control-contract.ts';
 import { type Context, type Io, runCommand } from './context.ts';
 import { EXIT } from './exit-codes.ts';

@@ -1,5 +1,5 @@
 import type { Job, Lane } from '../../protocol/job.ts';
-import { type AskedJob, isOpen, MAX_JOB_PAGE } from '../../protocol/methods.ts';
+import { type AskedJob, isOpen, MAX_JOB_PAGE } from '../../protocol/messages.ts';
 import { handedOverBy } from '../forward/forward-origin.ts';
 import { custodyOf } from '../forward/forward-plan.ts';
 import type { Peer } from '../peer/peer.ts';

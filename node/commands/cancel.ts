@@ -1,5 +1,5 @@
 import type { Job } from '../../protocol/job.ts';
-import { isOpen } from '../../protocol/methods.ts';
+import { isOpen } from '../../protocol/messages.ts';
 import type { Audit } from '../audit.ts';
 import type { Forwarder } from '../forward/forwarder.ts';
 import type { Peer } from '../peer/peer.ts';

@@ -1,5 +1,5 @@
 import type { Job, JobRequest } from '../../protocol/job.ts';
-import { isOpen } from '../../protocol/methods.ts';
+import { isOpen } from '../../protocol/messages.ts';
 import type { Permission } from './permission.ts';
 import type { Audit } from '../audit.ts';
 import { resendOf } from '../forward/forward-origin.ts';

@@ -1,5 +1,5 @@
 import type { SourceName } from '../../protocol/job.ts';
-import type { PeerStatus } from '../../protocol/methods.ts';
+import type { PeerStatus } from '../../protocol/messages.ts';
 import type { People } from '../access/people.ts';
 import type { Answers } from '../mail/answers.ts';
 import type { Peer } from '../peer/peer.ts';

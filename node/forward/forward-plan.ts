@@ -1,5 +1,5 @@
 import type { Job } from '../../protocol/job.ts';
-import type { JobReport } from '../../protocol/methods.ts';
+import type { JobReport } from '../../protocol/messages.ts';
 import type { Ending } from '../commands/command.ts';
 import type { PeerContact } from '../peer/peer.ts';
 import { backoffMs, PEER_BACKOFF } from '../queue/backoff.ts';

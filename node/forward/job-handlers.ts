@@ -1,13 +1,6 @@
 import type { Job, SourceName } from '../../protocol/job.ts';
-import {
-  isOpen,
-  type JobReport,
-  MAX_TEXT_LENGTH,
-  type RpcCall,
-  type RpcHandlers,
-  type RpcParams,
-  type RpcResult,
-} from '../../protocol/methods.ts';
+import { isOpen, type JobReport, MAX_TEXT_LENGTH } from '../../protocol/messages.ts';
+import type { RpcCall, RpcHandlers, RpcParams, RpcResult } from '../../protocol/methods.ts';
 import type { Permission } from '../commands/permission.ts';
 import type { Audit } from '../audit.ts';
 import { ownAsked } from '../commands/asked-jobs.ts';

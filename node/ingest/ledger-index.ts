@@ -1,4 +1,4 @@
-import type { Watermark } from '../../protocol/methods.ts';
+import type { Watermark } from '../../protocol/messages.ts';
 import type { LedgerEntry, LedgerLine, LedgerOutcome } from './ledger-lines.ts';
 
 /** Outcomes after which the mail is marked as read: a job answers it. The others stay as people find them. */

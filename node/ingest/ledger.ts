@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Watermark } from '../../protocol/methods.ts';
+import type { Watermark } from '../../protocol/messages.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { compactLedger, type Keep } from './ledger-compaction.ts';

@@ -1,4 +1,5 @@
-import type { RpcHandlers, RpcParams, Watermark } from '../../protocol/methods.ts';
+import type { Watermark } from '../../protocol/messages.ts';
+import type { RpcHandlers, RpcParams } from '../../protocol/methods.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';

@@ -1,4 +1,4 @@
-import { MAX_LEDGER_PAGE, type Watermark } from '../../protocol/methods.ts';
+import { MAX_LEDGER_PAGE, type Watermark } from '../../protocol/messages.ts';
 import type { Peer } from '../peer/peer.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';

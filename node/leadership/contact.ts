@@ -1,4 +1,4 @@
-import type { LeadershipView } from '../../protocol/methods.ts';
+import type { LeadershipView } from '../../protocol/messages.ts';
 import { setDoing, type Draft, giveUp, note, rest, say, settle, slaveRecord, termOf } from './draft.ts';
 import { enterAlone, enterByForce, enterByGrant, isTakeable, request } from './entering.ts';
 import { fence } from './giving.ts';

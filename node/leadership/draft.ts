@@ -1,4 +1,5 @@
-import { type LeadershipView, PROTOCOL_VERSION, type Role } from '../../protocol/methods.ts';
+import type { LeadershipView, Role } from '../../protocol/messages.ts';
+import { PROTOCOL_VERSION } from '../../protocol/methods.ts';
 import type { Doing, Effect, Handoff, State, Ticket } from './events.ts';
 import { nextTerm, type RoleRecord } from './record.ts';
 

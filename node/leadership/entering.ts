@@ -1,4 +1,4 @@
-import type { Grant } from '../../protocol/methods.ts';
+import type { Grant } from '../../protocol/messages.ts';
 import {
   beginHandoff,
   setDoing,

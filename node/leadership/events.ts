@@ -1,4 +1,4 @@
-import type { Grant, LeadershipView, Watermark } from '../../protocol/methods.ts';
+import type { Grant, LeadershipView, Watermark } from '../../protocol/messages.ts';
 import type { RoleRecord } from './record.ts';
 
 /** What a node knows of itself before it has a role. */

@@ -1,4 +1,4 @@
-import type { Grant, Watermark } from '../../protocol/methods.ts';
+import type { Grant, Watermark } from '../../protocol/messages.ts';
 import {
   beginHandoff,
   setDoing,

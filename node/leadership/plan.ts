@@ -1,4 +1,4 @@
-import type { LeadershipView } from '../../protocol/methods.ts';
+import type { LeadershipView } from '../../protocol/messages.ts';
 import { CLOCK_SKEW_SECONDS } from '../peer/call-token.ts';
 import type { Peer } from '../peer/peer.ts';
 import type { Clock } from '../platform/clock.ts';

@@ -1,4 +1,5 @@
-import type { LeadershipView, RpcHandlers, Watermark } from '../../protocol/methods.ts';
+import type { LeadershipView, Watermark } from '../../protocol/messages.ts';
+import type { RpcHandlers } from '../../protocol/methods.ts';
 import type { AuditEvent } from '../audit.ts';
 import type { Peer } from '../peer/peer.ts';
 import type { Clock } from '../platform/clock.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { grantSchema, nodeIdSchema } from '../../protocol/methods.ts';
+import { grantSchema, nodeIdSchema } from '../../protocol/messages.ts';
 
 const instant = z.iso.datetime({ offset: true });
 

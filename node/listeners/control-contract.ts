@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { doorSchema, laneSchema, outcomeSchema, sourceNameSchema } from '../../protocol/job.ts';
-import { jobStateSchema, peerStatusSchema, roleSchema, termSchema } from '../../protocol/methods.ts';
+import { jobStateSchema, peerStatusSchema, roleSchema, termSchema } from '../../protocol/messages.ts';
 import { AUDIT_METHODS } from './control-audit.ts';
 import { DOUBT_METHODS } from './control-doubts.ts';
 import { INDEX_METHODS, indexStatusSchema } from './control-index.ts';

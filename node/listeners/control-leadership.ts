@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { handoffIdSchema, leadershipSchema, nodeIdSchema, termSchema } from '../../protocol/methods.ts';
+import { handoffIdSchema, leadershipSchema, nodeIdSchema, termSchema } from '../../protocol/messages.ts';
 import type { AuditEvent } from '../audit.ts';
 import type { ActResult, Leadership, Plan } from '../leadership/leadership.ts';
 import { roleRecordSchema } from '../leadership/record.ts';

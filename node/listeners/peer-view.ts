@@ -1,4 +1,4 @@
-import type { PeerStatus } from '../../protocol/methods.ts';
+import type { PeerStatus } from '../../protocol/messages.ts';
 import type { Peer } from '../peer/peer.ts';
 import type { Clock } from '../platform/clock.ts';
 import { codeOf, messageOf } from '../platform/errors.ts';

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { nodeIdSchema } from '../../protocol/methods.ts';
+import { nodeIdSchema } from '../../protocol/messages.ts';
 import type { Fingerprint } from '../peer/credentials.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import type { Identity } from '../../protocol/methods.ts';
+import type { Identity } from '../../protocol/messages.ts';
 import type { PeerConfig } from '../config/shape.ts';
 import type { Credentials, PeerTrust } from '../peer/credentials.ts';
 import type { Clock } from '../platform/clock.ts';

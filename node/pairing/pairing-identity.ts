@@ -1,5 +1,5 @@
 import { createPublicKey, X509Certificate } from 'node:crypto';
-import { type Identity, identitySchema } from '../../protocol/methods.ts';
+import { type Identity, identitySchema } from '../../protocol/messages.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
 import { tokenJwk } from './own-certificate.ts';
 import { canonicalPublicKey } from '../platform/openssh-keys.ts';

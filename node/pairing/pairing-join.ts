@@ -1,4 +1,5 @@
-import type { Identity, RpcCall, RpcParams, RpcResult } from '../../protocol/methods.ts';
+import type { Identity } from '../../protocol/messages.ts';
+import type { RpcCall, RpcParams, RpcResult } from '../../protocol/methods.ts';
 import type { Fingerprint } from '../peer/credentials.ts';
 import { fingerprintOf } from '../peer/pins.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';

@@ -1,4 +1,5 @@
-import type { Identity, RpcParams, RpcResult } from '../../protocol/methods.ts';
+import type { Identity } from '../../protocol/messages.ts';
+import type { RpcParams, RpcResult } from '../../protocol/methods.ts';
 import type { Audit } from '../audit.ts';
 import type { PeerConfig } from '../config/shape.ts';
 import type { Fingerprint } from '../peer/credentials.ts';

@@ -1,4 +1,4 @@
-import type { Identity } from '../../protocol/methods.ts';
+import type { Identity } from '../../protocol/messages.ts';
 import type { Audit } from '../audit.ts';
 import type { Peer } from '../peer/peer.ts';
 import type { Clock } from '../platform/clock.ts';

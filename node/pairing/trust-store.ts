@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { type Identity, identitySchema, nodeIdSchema } from '../../protocol/methods.ts';
+import { type Identity, identitySchema, nodeIdSchema } from '../../protocol/messages.ts';
 import type { PeerTrust } from '../peer/credentials.ts';
 import type { Clock } from '../platform/clock.ts';
 import { isMissing, readBounded, removeDurable, writeDurable } from '../platform/durable.ts';

@@ -1,7 +1,7 @@
 import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Job, Outcome } from '../../protocol/job.ts';
-import { isOpen } from '../../protocol/methods.ts';
+import { isOpen } from '../../protocol/messages.ts';
 import {
   TEMPORARY_PREFIX,
   isMissing,

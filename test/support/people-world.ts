@@ -1,5 +1,6 @@
 import type { Job } from '../../protocol/job.ts';
-import type { PeerStatus, RpcHandlers } from '../../protocol/methods.ts';
+import type { PeerStatus } from '../../protocol/messages.ts';
+import type { RpcHandlers } from '../../protocol/methods.ts';
 import type { ChangeablePeople } from '../../node/access/people.ts';
 import { createPermission } from '../../node/commands/permission.ts';
 import { createAskedJobs, ownAsked } from '../../node/commands/asked-jobs.ts';

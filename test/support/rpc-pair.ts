@@ -1,4 +1,5 @@
-import type { Identity, JobReport, PeerStatus, RpcHandlers } from '../../protocol/methods.ts';
+import type { Identity, JobReport, PeerStatus } from '../../protocol/messages.ts';
+import type { RpcHandlers } from '../../protocol/methods.ts';
 import { type Clock, systemClock } from '../../node/platform/clock.ts';
 import { AppError } from '../../node/platform/errors.ts';
 import { type Log, silentLog } from '../../node/platform/log.ts';

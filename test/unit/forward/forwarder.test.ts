@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { JobReport, RpcHandlers, RpcParams } from '../../../protocol/methods.ts';
+import type { JobReport } from '../../../protocol/messages.ts';
+import type { RpcHandlers, RpcParams } from '../../../protocol/methods.ts';
 import { AppError } from '../../../node/platform/errors.ts';
 import { createForwardWorld, type ForwardWorld } from '../../support/forward-world.ts';
 import { eventually } from '../../support/process.ts';

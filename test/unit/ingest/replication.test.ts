@@ -10,7 +10,8 @@ import { type Clock, systemClock } from '../../../node/platform/clock.ts';
 import { AppError } from '../../../node/platform/errors.ts';
 import { createLog } from '../../../node/platform/log.ts';
 import type { LedgerEntry } from '../../../protocol/ledger.ts';
-import { MAX_LEDGER_PAGE, type RpcParams } from '../../../protocol/methods.ts';
+import { MAX_LEDGER_PAGE } from '../../../protocol/messages.ts';
+import type { RpcParams } from '../../../protocol/methods.ts';
 import { eventually, temporaryDirectory } from '../../support/process.ts';
 
 type Page = RpcParams<'ledger.append'>;

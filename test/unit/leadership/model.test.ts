@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Grant } from '../../../protocol/methods.ts';
+import type { Grant } from '../../../protocol/messages.ts';
 import type { Effect, State } from '../../../node/leadership/events.ts';
 import { nextTerm, type RoleRecord } from '../../../node/leadership/record.ts';
 import { reduce, roleOf } from '../../../node/leadership/state.ts';

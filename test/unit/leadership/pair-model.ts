@@ -1,4 +1,4 @@
-import type { LeadershipView } from '../../../protocol/methods.ts';
+import type { LeadershipView } from '../../../protocol/messages.ts';
 import type { Answer, Effect, Event, State } from '../../../node/leadership/events.ts';
 import type { RoleRecord } from '../../../node/leadership/record.ts';
 import { initialState, reduce, type Reduced, roleOf, viewOf } from '../../../node/leadership/state.ts';

@@ -8,7 +8,7 @@ import type { Timing } from '../../../node/leadership/ports.ts';
 import { openRoleStore } from '../../../node/leadership/role-store.ts';
 import { systemClock } from '../../../node/platform/clock.ts';
 import { silentLog } from '../../../node/platform/log.ts';
-import type { PeerStatus, Watermark } from '../../../protocol/methods.ts';
+import type { PeerStatus, Watermark } from '../../../protocol/messages.ts';
 import { createMemoryPeer, type MemoryPeer } from '../../support/memory-peer.ts';
 
 /** Asks often, and is patient only where a test does not wait for the bound. */

@@ -1,4 +1,4 @@
-import type { Grant, LeadershipView } from '../../../protocol/methods.ts';
+import type { Grant, LeadershipView } from '../../../protocol/messages.ts';
 import type { Effect, Event, Self, State } from '../../../node/leadership/events.ts';
 import type { RoleRecord } from '../../../node/leadership/record.ts';
 import { initialState, reduce, roleOf } from '../../../node/leadership/state.ts';
