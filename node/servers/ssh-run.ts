@@ -11,6 +11,8 @@ const RUN_TIMEOUT_MS = 20_000;
 /** Of standard output and standard error together. */
 export const MAX_OUTPUT_BYTES = 1_048_576;
 
+const NOTHING: Ran = { code: null, stdout: '', stderr: '' };
+
 /** Runs one program over a connection. @throws AppError as `RemoteSession.run` */
 export async function runProgram(
   client: Client,
@@ -33,19 +35,23 @@ export async function runProgram(
   let channel: ClientChannel | null = null;
   try {
     const lost = (): Error => lostConnection(server);
-    channel = await askSsh<ClientChannel>(client, deadline.signal, lost, (done) =>
-      client.exec(command, done),
-    ).catch((error: unknown) => {
-      if (error instanceof AppError) throw error;
-      throw new AppError('server.refused', `${program}: sshd does not run it: ${messageOf(error)}`, {
-        cause: error,
-      });
-    });
-    const running = channel;
-    return await askSsh<Ran>(client, deadline.signal, lost, (done) => collect(running, program, input, done));
+    return await askSsh<Ran>(client, deadline.signal, lost, (done) =>
+      client.exec(command, (error, opened) => {
+        if (error) {
+          done(error, NOTHING);
+          return;
+        }
+        channel = opened;
+        // At once: a server may tell how a short program ended in the packet that says that it runs.
+        collect(opened, program, input, done);
+      }),
+    );
   } catch (error) {
     if (channel !== null) end(channel);
-    throw error;
+    if (error instanceof AppError) throw error;
+    throw new AppError('server.refused', `${program}: sshd does not run it: ${messageOf(error)}`, {
+      cause: error,
+    });
   } finally {
     over.abort();
   }
