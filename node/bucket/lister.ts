@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Clock } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
-import { explainS3, failureOf } from './errors.ts';
+import { type BucketUse, explainS3, failureOf } from './errors.ts';
 import { type ListPage, readListPage } from './list-page.ts';
 import { patiently } from './patience.ts';
 import type { S3Sdk } from './sdk.ts';
@@ -17,6 +17,8 @@ export interface ListerOptions {
   readonly client: S3Client;
   readonly bucket: string;
   readonly clock: Clock;
+  /** What the bucket is for: the first part of the codes of errors; `recordings` unless told. */
+  readonly use?: BucketUse;
 }
 
 export interface PageRequest {
@@ -34,8 +36,8 @@ export interface PageRequest {
 /** Lists one bucket. */
 export interface Lister {
   /**
-   * One page. @throws AppError `recordings.unavailable` (retriable) after some patience, `recordings.refused` with what
-   * to do; the signal's reason
+   * One page. @throws AppError `<use>.unavailable` (retriable) after some patience, `<use>.refused` with what to do;
+   * `recordings.unavailable` for an answer that is none; the signal's reason
    */
   page(request: PageRequest, signal: AbortSignal): Promise<ListPage>;
 }
@@ -49,16 +51,15 @@ export function afterAll(prefix: string): string {
 export function createLister(options: ListerOptions): Lister {
   // Servers other than AWS may not know what objects in cold storage are, and refuse to be asked.
   const server = { tellsRestored: true };
+  const { use = 'recordings' } = options;
   return {
     page: async (request, signal) => {
       try {
         const list = (): Promise<ListPage> => listOnce(options, server, request, signal);
-        return await patiently('recordings', options.clock, signal, async () =>
-          goingOn(await list(), request),
-        );
+        return await patiently(use, options.clock, signal, async () => goingOn(await list(), request));
       } catch (error) {
         signal.throwIfAborted();
-        throw explainS3(error, 'list the recordings', 'recordings');
+        throw explainS3(error, use === 'publish' ? 'list results' : 'list the recordings', use);
       }
     },
   };

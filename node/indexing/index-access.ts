@@ -18,6 +18,8 @@ export interface IndexAccess {
    * the signal's reason
    */
   settle(range: DayRange, signal: AbortSignal, limitMs?: number): Promise<Settled | null>;
+  /** The index as it was last settled, for what need not be exact; null where there is none. Until the next turn of the event loop. */
+  present(): IndexReader | null;
   /** Tells of hits that were gone when they were looked at. */
   gone(keys: readonly string[]): void;
   /** Says that the reader has met a damaged file: another index is built, and none is used meanwhile. */

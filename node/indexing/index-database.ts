@@ -39,6 +39,18 @@ export interface IndexQuery {
   readonly end: WallTime;
 }
 
+/** What lies beside a moment. */
+export interface NearestQuery {
+  readonly extension: string;
+  readonly side: 'before' | 'after';
+  /** Not included. */
+  readonly moment: WallTime;
+  /** At most so many. */
+  readonly limit: number;
+  /** By key: which are asked for. */
+  readonly wanted: (key: string) => boolean;
+}
+
 /** Written by one thread. What is not put into a transaction is one of its own. */
 export interface IndexWriter extends Disposable {
   readonly path: string;
@@ -90,6 +102,11 @@ export interface IndexReader extends Disposable {
   readonly serial: number;
   /** By start time, then key; each recording once. @throws AppError `index.broken` where the file is damaged */
   query(query: IndexQuery): IndexHit[];
+  /**
+   * The extension's recordings beside a moment, the nearest first. Null where a bounded number was looked at and not one
+   * was wanted, though there are more. @throws as `query`
+   */
+  nearest(query: NearestQuery): IndexHit[] | null;
   /** Whether a folder anywhere is called like this, in any case of letters. */
   hasFolderNamed(name: string): boolean;
 }

@@ -133,6 +133,11 @@ class ThreadedIndex implements RecordingIndex, IndexAccess {
     return null;
   }
 
+  present(): IndexReader | null {
+    const { state, serial } = this.#report;
+    return state === 'ready' && serial !== null ? this.#readerOf(serial) : null;
+  }
+
   gone(keys: readonly string[]): void {
     this.#post({ kind: 'gone', keys });
   }

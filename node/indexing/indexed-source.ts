@@ -1,3 +1,4 @@
+import { bestEffort } from '../platform/best-effort.ts';
 import type { Clock } from '../platform/clock.ts';
 import { codeOf, messageOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
@@ -23,11 +24,14 @@ import type {
 } from '../recordings/source.ts';
 import type { IndexAccess, Settled } from './index-access.ts';
 import type { IndexHit } from './index-database.ts';
+import { confirmNearest, nearestIn } from './indexed-nearby.ts';
 
 /** Recordings of unknown size that are looked at for a measure; with more there is none. */
 const MAX_UNSIZED = 2000;
 /** A confirmation does not wait longer for its numbers. */
 const MEASURE_LIMIT_MS = 3000;
+/** Nor an answer for what was near. */
+const NEARBY_LIMIT_MS = 20_000;
 
 export interface IndexedSourceOptions {
   /** Opens what was found, and searches where there is no index to be used. */
@@ -85,32 +89,47 @@ export function createIndexedSource(options: IndexedSourceOptions): RecordingSou
         return null;
       }
     },
+    nearby: async (query, signal) => {
+      signal.throwIfAborted();
+      // As the search before it has settled it: what is near may be of any day, and settling all would take too long.
+      const reader = index.present();
+      const candidates =
+        reader === null ? null : reading(options, () => nearestIn(reader, query, options.order));
+      if (candidates === null) return base.nearby(query, signal);
+      return bestEffort(options.clock, NEARBY_LIMIT_MS, signal, (inTime) =>
+        confirmNearest(options, candidates, inTime),
+      );
+    },
     open: (recording, signal) => base.open(recording, signal),
   };
 }
 
 /** What the index holds for a query; null where it cannot be read. @throws AppError `recordings.too-many` */
-function choose(
-  { index, order, log, maxRecordings }: IndexedSourceOptions,
-  { reader }: Settled,
-  query: RecordingQuery,
-): Chosen | null {
-  let hits: IndexHit[];
-  let sawServer = false;
-  try {
-    hits = reader.query(query);
-    if (query.server !== null) sawServer = reader.hasFolderNamed(query.server);
-  } catch (error) {
-    if (codeOf(error) === 'index.broken') index.broken(error);
-    else log.warn('the index cannot be read now', { code: codeOf(error), cause: messageOf(error) });
-    return null;
-  }
+function choose(options: IndexedSourceOptions, { reader }: Settled, query: RecordingQuery): Chosen | null {
+  const { order, maxRecordings } = options;
+  const read = reading(options, () => ({
+    hits: reader.query(query),
+    sawServer: query.server !== null && reader.hasFolderNamed(query.server),
+  }));
+  if (read === null) return null;
+  const { hits, sawServer } = read;
   const server = query.server?.toLowerCase() ?? null;
   const isUnder = (key: string): boolean => server !== null && isUnderServer(key, server);
   const candidates = hits.map((hit) => ({ key: hit.key, hit, underServer: isUnder(hit.key) }));
   const { chosen, narrowed } = narrow(matchesOf(candidates, query, order), sawServer, query.server);
   refuseTooMany(chosen.length, maxRecordings);
   return { matches: chosen, narrowed };
+}
+
+/** What is read of the index; null where it cannot be. */
+function reading<T>({ index, log }: IndexedSourceOptions, read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if (codeOf(error) === 'index.broken') index.broken(error);
+    else log.warn('the index cannot be read now', { code: codeOf(error), cause: messageOf(error) });
+    return null;
+  }
 }
 
 async function confirmed(

@@ -8,14 +8,13 @@ import type { S3Sdk } from '../bucket/sdk.ts';
 import type { Clock } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
+import { audioFactsOf, BEGINNING_BYTES } from './audio-facts.ts';
 import { faultOf } from './inspect.ts';
 import { objectStream } from './object-stream.ts';
 import type { OpenedRecording, Recording, RecordingFault } from './source.ts';
 
 /** A body that is read and brings nothing for so long has broken off. */
 const IDLE_MS = 60_000;
-/** As much of a WAV as tells whether it is whole. */
-const HEADER_BYTES = 12;
 /** Errors of an object whose key is not to be had; others of KMS pass, or are of all objects. */
 const CLOSED_BY_KMS = /^KMS\..*(?:Disabled|NotFound|InvalidState)/;
 /** An object is put in one go: it never grows, so no time of its last write makes it a growing one. */
@@ -61,13 +60,13 @@ export async function openObject(
     label: key,
     resume: (from, aborted) => resume(reader, key, from, answer.ETag, aborted),
   });
-  if (format !== 'wav') return { stream, sizeBytes, fault: null };
   try {
-    const header = await peek(stream, signal);
+    const beginning = await peek(stream, Math.min(BEGINNING_BYTES, sizeBytes), signal);
     return {
       stream,
       sizeBytes,
-      fault: faultOf(format, sizeBytes, header, LONG_AGO, LONG_AGO.add({ hours: 1 })),
+      fault: faultOf(format, sizeBytes, beginning, LONG_AGO, LONG_AGO.add({ hours: 1 })),
+      audio: audioFactsOf(format, sizeBytes, beginning),
     };
   } catch (error) {
     stream.destroy();
@@ -144,10 +143,10 @@ function replaced(key: string, how: string): AppError {
   return new AppError('recordings.replaced', message, { retriable: true });
 }
 
-/** The first bytes, which stay in the stream. */
-async function peek(stream: Readable, signal: AbortSignal): Promise<Uint8Array> {
+/** The first bytes, as many as it has or more, which stay in the stream. */
+async function peek(stream: Readable, wantedBytes: number, signal: AbortSignal): Promise<Uint8Array> {
   let header = Buffer.alloc(0);
-  while (header.length < HEADER_BYTES && !stream.readableEnded) {
+  while (header.length < wantedBytes && !stream.readableEnded) {
     const chunk = stream.read() as Buffer | null;
     if (chunk === null) {
       await once(stream, 'readable', { signal });
@@ -156,5 +155,5 @@ async function peek(stream: Readable, signal: AbortSignal): Promise<Uint8Array> 
     header = Buffer.concat([header, chunk]);
   }
   stream.unshift(header);
-  return header.subarray(0, HEADER_BYTES);
+  return header.subarray(0, wantedBytes);
 }

@@ -1,14 +1,16 @@
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, realpath, stat } from 'node:fs/promises';
+import { bestEffort } from '../platform/best-effort.ts';
 import { mapBounded } from '../platform/concurrency.ts';
 import type { Clock } from '../platform/clock.ts';
 import { codeOf } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
+import { audioFactsOf } from './audio-facts.ts';
 import { dayRangeOf } from './day-folders.ts';
 import { walk } from './disk-walk.ts';
 import { exactStream } from './exact-stream.ts';
 import { isGone } from './folder-entries.ts';
-import { faultOf, readHeader } from './inspect.ts';
+import { faultOf, readBeginning } from './inspect.ts';
 import {
   byTimeThenKey,
   type Candidate,
@@ -20,10 +22,12 @@ import {
   recordingOf,
   refuseTooMany,
 } from './match.ts';
-import { type NumberOrder, patternOf } from './name.ts';
+import { type NumberOrder, parseRecordingName, patternOf } from './name.ts';
+import { gatherNearest } from './nearby.ts';
 import { isInside, NOT_MOUNTED, unavailable, warnOfLinkedFolders } from './root-folder.ts';
 import type {
   FindResult,
+  Nearby,
   OpenedRecording,
   Recording,
   RecordingFault,
@@ -32,6 +36,10 @@ import type {
 } from './source.ts';
 
 const STAT_CONCURRENCY = 16;
+/** Who gets an answer that nothing was found does not wait longer for what was near. */
+const NEARBY_MS = 20_000;
+/** Every day that a directory can be called after. */
+const EVER = { first: '0000-01-01', last: '9999-12-31' };
 
 export interface DiskSourceOptions {
   /** RECORDINGS_DIR. */
@@ -50,6 +58,8 @@ export function createDiskSource(options: DiskSourceOptions): RecordingSource {
     name: 'audio',
     direct: null,
     measure: () => Promise.resolve(null),
+    nearby: (query, signal) =>
+      bestEffort(options.clock, NEARBY_MS, signal, (inTime) => nearby(options, query, inTime)),
     find: (query, signal) => find(options, query, signal),
     open: (recording, signal) => openRecording(options, recording, signal),
   };
@@ -92,6 +102,28 @@ async function find(
     narrowedByServer: narrowed,
     unreadable: walked.unreadable.toSorted(),
   };
+}
+
+/** By the names of all the tree: what they name is not looked at. */
+async function nearby(
+  options: DiskSourceOptions,
+  query: RecordingQuery,
+  signal: AbortSignal,
+): Promise<Nearby> {
+  const wanted = patternOf(query.extensions);
+  const nearest = gatherNearest(query);
+  const { sawServer } = await walk({
+    root: await rootOf(options.root),
+    range: EVER,
+    server: query.server,
+    wanted: (name, underServer) => {
+      const parsed = wanted.test(name) ? parseRecordingName(name, options.order) : null;
+      if (parsed !== null) nearest.note(parsed, underServer);
+      return false; // it has been seen to
+    },
+    signal,
+  });
+  return { extensions: nearest.result(sawServer), days: null };
 }
 
 /** Looks at matches on disk, as `find` does: nothing outside the tree is listed. */
@@ -169,10 +201,13 @@ async function examine(
   const status = await file.stat();
   if (!status.isFile()) return 'unreadable';
   const modifiedAt = Temporal.Instant.fromEpochMilliseconds(Math.floor(status.mtimeMs));
-  const header = await readHeader(file);
-  const fault = faultOf(recording.format, status.size, header, modifiedAt, clock.now());
+  const { format, key } = recording;
+  const sizeBytes = status.size;
+  const beginning = await readBeginning(file);
+  const fault = faultOf(format, sizeBytes, beginning, modifiedAt, clock.now());
   if (fault === 'empty') return fault;
-  return { stream: exactStream(file, status.size, recording.key), sizeBytes: status.size, fault };
+  const audio = audioFactsOf(format, sizeBytes, beginning);
+  return { stream: exactStream(file, sizeBytes, key), sizeBytes, fault, audio };
 }
 
 async function rootOf(path: string): Promise<string> {

@@ -47,8 +47,8 @@ export interface WalkOptions {
   readonly root: string;
   readonly range: DayRange;
   readonly server: string | null;
-  /** A quick look at a file's name; what it lets through is examined later. */
-  readonly wanted: (name: string) => boolean;
+  /** A quick look at a file's name (and whether it lies under the server's directory); what it lets through is found. */
+  readonly wanted: (name: string, underServer: boolean) => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -112,7 +112,7 @@ async function walkFolder(folder: Folder, options: WalkOptions, state: WalkState
     if (entry.isSymbolicLink()) noteLink(folder, entry.name, options, state);
     if (entry.isDirectory()) {
       noteFolder(folder, entry.name, `${below}${entry.name}`, options, state);
-    } else if (isCandidate(entry) && options.wanted(entry.name)) {
+    } else if (isCandidate(entry) && options.wanted(entry.name, folder.underServer)) {
       const { underServer } = folder;
       state.found.push({
         key: below + entry.name,

@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { BEGINNING_BYTES } from './audio-facts.ts';
 import type { RecordingFault } from './source.ts';
 
 /** A WAV header alone has 44 bytes: a file of that size or less holds no sound. */
@@ -29,8 +30,8 @@ function isWholeRiff(header: Uint8Array, sizeBytes: number): boolean {
   return tag(0) === 'RIFF' && tag(8) === 'WAVE' && view.getUint32(4, true) === sizeBytes - 8;
 }
 
-/** Reads what {@link faultOf} wants to see of a file. */
-export async function readHeader(file: FileHandle): Promise<Uint8Array> {
-  const { bytesRead, buffer } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
+/** Reads what {@link faultOf} and `audioFactsOf` want to see of a file. */
+export async function readBeginning(file: FileHandle): Promise<Uint8Array> {
+  const { bytesRead, buffer } = await file.read(Buffer.alloc(BEGINNING_BYTES), 0, BEGINNING_BYTES, 0);
   return buffer.subarray(0, bytesRead);
 }

@@ -4,6 +4,7 @@ import { emptyBucket } from '../bucket/errors.ts';
 import { createLister, type Lister } from '../bucket/lister.ts';
 import { createPresigner } from '../bucket/presign.ts';
 import { loadS3Sdk } from '../bucket/sdk.ts';
+import { bestEffort } from '../platform/best-effort.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { BucketLayout } from './bucket-layout.ts';
@@ -11,13 +12,26 @@ import { openObject } from './bucket-object.ts';
 import { type BucketPlace, isRestricted, searchBucket, type SearchResult } from './bucket-search.ts';
 import { byTimeThenKey, matchesOf, narrow, recordingOf, refuseTooMany } from './match.ts';
 import type { NumberOrder } from './name.ts';
-import type { FindResult, Measured, Recording, RecordingQuery, RecordingSource } from './source.ts';
+import { gatherNearest } from './nearby.ts';
+import type {
+  FindResult,
+  Measured,
+  Nearby,
+  Recording,
+  RecordingQuery,
+  RecordingSource,
+  WallTime,
+} from './source.ts';
 
 /** Of one search: ten million objects. */
 const MAX_PAGES = 10_000;
 /** The confirmation waits for its numbers no longer than about a second, and so many pages. */
 const MAX_MEASURED_PAGES = 40;
 const MEASURE_MS = 3_000;
+/** What is looked at beside a search that found nothing: so many days on each side, pages of each, and no longer. */
+const NEARBY_DAYS = 7;
+const MAX_NEARBY_PAGES = 200;
+const NEARBY_MS = 20_000;
 
 export interface S3SourceOptions extends S3Account {
   /** S3_RECORDINGS_BUCKET. */
@@ -66,6 +80,7 @@ export async function createS3Source(options: S3SourceOptions): Promise<Recordin
     },
     find: (query, signal) => find(source, query, signal),
     measure: (query, signal) => measure(source, query, signal),
+    nearby: (query, signal) => nearby(source, query, signal),
     open: (recording, signal) => openObject(reader, place.root + recording.key, recording, signal),
     ...watchCredentials({ client, use: 'recordings', clock, log }),
   };
@@ -152,26 +167,50 @@ async function examineNothing(
 
 /** By the search itself, as long as that is quick: a directory's listing tells the sizes of what it lists. */
 async function measure(source: Source, query: RecordingQuery, signal: AbortSignal): Promise<Measured | null> {
-  signal.throwIfAborted();
-  const { lister, place, options } = source;
-  const hurry = new AbortController();
-  const over = new AbortController();
-  const both = AbortSignal.any([signal, hurry.signal]);
-  const bell = options.clock.sleep(MEASURE_MS, over.signal).then(
-    () => hurry.abort(new Error('it takes too long')),
-    () => undefined, // the search was over first
-  );
-  try {
-    const searched = await searchBucket(lister, place, query, MAX_MEASURED_PAGES, both);
+  return bestEffort(source.options.clock, MEASURE_MS, signal, async (inTime) => {
+    const { lister, place } = source;
+    const searched = await searchBucket(lister, place, query, MAX_MEASURED_PAGES, inTime);
     if (searched.unreadable.length > 0) return null;
     const { recordings } = recordingsOf(source, query, searched);
     return { count: recordings.length, bytes: recordings.reduce((sum, one) => sum + one.sizeBytes, 0) };
-  } catch {
-    signal.throwIfAborted();
-    // What is wrong the search itself will say, and to whom it concerns.
-    return null;
-  } finally {
-    over.abort();
-    await bell;
-  }
+  });
+}
+
+/** The directories of some days before the range and after it; a bucket without such would have to be listed whole. */
+async function nearby(source: Source, query: RecordingQuery, signal: AbortSignal): Promise<Nearby | null> {
+  const { options, lister, place } = source;
+  if (place.layout.kind === 'flat') return null;
+  return bestEffort(options.clock, NEARBY_MS, signal, async (inTime) => {
+    const nearest = gatherNearest(query);
+    const { before, after, days } = daysBeside(query);
+    let sawServer = isRestricted(place, query);
+    for (const beside of [before, after]) {
+      const searched = await searchBucket(lister, place, beside, MAX_NEARBY_PAGES, inTime);
+      if (searched.unreadable.length > 0) return null;
+      sawServer ||= searched.sawServer;
+      for (const { candidate, parsed } of matchesOf(searched.found, beside, options.order))
+        nearest.note(parsed, candidate.underServer || isRestricted(place, query));
+    }
+    return { extensions: nearest.result(sawServer), days };
+  });
+}
+
+/** The searches before and after a search. */
+function daysBeside(query: RecordingQuery): {
+  readonly before: RecordingQuery;
+  readonly after: RecordingQuery;
+  readonly days: NonNullable<Nearby['days']>;
+} {
+  const [start, end] = [Temporal.PlainDateTime.from(query.start), Temporal.PlainDateTime.from(query.end)];
+  const first = start.toPlainDate().subtract({ days: NEARBY_DAYS }).toString();
+  const last = end.toPlainDate().add({ days: NEARBY_DAYS }).toString();
+  return {
+    before: { ...query, start: `${first}T00:00:00`, end: wallTime(start.subtract({ seconds: 1 })) },
+    after: { ...query, start: wallTime(end.add({ seconds: 1 })), end: `${last}T23:59:59` },
+    days: { first, last },
+  };
+}
+
+function wallTime(at: Temporal.PlainDateTime): WallTime {
+  return at.toString({ smallestUnit: 'second' });
 }

@@ -44,6 +44,14 @@ export interface FindResult {
   readonly unreadable: readonly string[];
 }
 
+/** What the beginning of a recording tells of its sound. */
+export interface AudioFacts {
+  /** Length of the sound; null where it cannot be told. */
+  readonly seconds: number | null;
+  /** Whether browsers play it as it is: GSM and GSM in WAV (wav49) they do not. */
+  readonly playable: boolean;
+}
+
 /**
  * A recording opened for reading: exactly `sizeBytes` bytes come out of `stream`, however the file grows. Where they
  * cannot, the stream fails with an AppError whose code starts with `recordings.` (`recordings.shrunk`,
@@ -54,6 +62,25 @@ export interface OpenedRecording {
   readonly sizeBytes: number;
   /** `growing` or `broken` where it is delivered with a warning. */
   readonly fault: RecordingFault | null;
+  readonly audio: AudioFacts;
+}
+
+/** A recording that lies near a search, by its name alone. */
+export type NearbyRecording = Pick<Recording, 'startedAt' | 'origin' | 'destination'>;
+
+/** What there is of an extension besides what was searched. */
+export interface NearbyExtension {
+  readonly extension: string;
+  /** The last one before the range, and the first one after it. */
+  readonly before: NearbyRecording | null;
+  readonly after: NearbyRecording | null;
+}
+
+export interface Nearby {
+  /** In the order of the query. */
+  readonly extensions: readonly NearbyExtension[];
+  /** First and last day that was looked at, `YYYY-MM-DD`; null: all there are. */
+  readonly days: { readonly first: string; readonly last: string } | null;
 }
 
 /** What a search would find, in numbers. */
@@ -62,12 +89,15 @@ export interface Measured {
   readonly bytes: number;
 }
 
+/** Whether a browser plays or shows what a link opens, or saves it (RFC 6266 section 4.2). */
+export type Disposition = 'inline' | 'attachment';
+
 /** How a browser is to take what a link opens. */
 export interface LinkPresentation {
   /** File name it is saved under. */
   readonly fileName: string;
   readonly contentType: string;
-  readonly disposition: 'inline' | 'attachment';
+  readonly disposition: Disposition;
 }
 
 /** Links that open recordings where they lie: nothing has to be copied. */
@@ -90,6 +120,12 @@ export interface RecordingSource {
    * searching. Never a rejection but the signal's reason: what is wrong, the search itself will say.
    */
   measure(query: RecordingQuery, signal: AbortSignal): Promise<Measured | null>;
+  /**
+   * What is near a search that found nothing: of each extension its nearest recordings before and after the range,
+   * under the query's server where that narrows. Null where it cannot be told within a bounded time. Never a rejection
+   * but the signal's reason.
+   */
+  nearby(query: RecordingQuery, signal: AbortSignal): Promise<Nearby | null>;
   /** Opens one. A fault that leaves it out is the answer, not an error. */
   open(recording: Recording, signal: AbortSignal): Promise<OpenedRecording | RecordingFault>;
 }

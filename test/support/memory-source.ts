@@ -1,8 +1,10 @@
 import { Readable } from 'node:stream';
 import type { SourceName } from '../../protocol/job.ts';
 import { AppError } from '../../node/platform/errors.ts';
-import { byTimeThenKey, matchesOf, narrow } from '../../node/recordings/match.ts';
-import type { NumberOrder } from '../../node/recordings/name.ts';
+import { audioFactsOf, BEGINNING_BYTES } from '../../node/recordings/audio-facts.ts';
+import { byTimeThenKey, isUnderServer, matchesOf, narrow } from '../../node/recordings/match.ts';
+import { type NumberOrder, parseRecordingName } from '../../node/recordings/name.ts';
+import { gatherNearest } from '../../node/recordings/nearby.ts';
 import type { DirectLinks, RecordingFault, RecordingSource } from '../../node/recordings/source.ts';
 
 const CHUNK_BYTES = 64 * 1024;
@@ -68,6 +70,17 @@ export function createMemorySource(
       const { recordings } = await source.find(query, signal);
       return { count: recordings.length, bytes: recordings.reduce((sum, one) => sum + one.sizeBytes, 0) };
     },
+    nearby: async (query, signal) => {
+      signal.throwIfAborted();
+      const nearest = gatherNearest(query);
+      const server = query.server?.toLowerCase() ?? null;
+      const isUnder = (key: string): boolean => server !== null && isUnderServer(key, server);
+      for (const key of content.keys()) {
+        const name = parseRecordingName(key.slice(key.lastIndexOf('/') + 1), options.order ?? 'origin-dest');
+        if (name !== null) nearest.note(name, isUnder(key));
+      }
+      return { extensions: nearest.result([...content.keys()].some(isUnder)), days: null };
+    },
     open: async (recording, signal) => {
       signal.throwIfAborted();
       const bytes = content.get(recording.key);
@@ -83,7 +96,8 @@ export function createMemorySource(
       stream.once('close', () => {
         openStreams.now -= 1;
       });
-      return { stream, sizeBytes: bytes.length, fault };
+      const audio = audioFactsOf(recording.format, bytes.length, bytes.subarray(0, BEGINNING_BYTES));
+      return { stream, sizeBytes: bytes.length, fault, audio };
     },
   };
   return source;

@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import type { RecordingQuery, RecordingSource } from '../../node/recordings/source.ts';
-import { recordingName, wav } from './audio.ts';
+import { gsm, recordingName, wav, WAV_BYTES_PER_SECOND } from './audio.ts';
 
 /** Makes a source that holds these files, by key. */
 export type MakeSource = (
@@ -108,6 +108,73 @@ export function sourceContract(label: string, make: MakeSource): void {
       if (typeof opened === 'string') throw new Error(opened);
       expect(opened).toMatchObject({ sizeBytes: 300_000, fault: null });
       expect((await buffer(opened.stream)).equals(content)).toBe(true);
+    });
+
+    test('tells how long a recording is, and whether browsers play it, of whatever size', async () => {
+      const names = [
+        recordingName('1121', '2000', '20251027-080000'),
+        recordingName('1121', '2000', '20251027-090000', '1761548400.8', 'gsm'),
+        recordingName('1121', '2000', '20251027-100000'),
+      ];
+      const contents = [wav(44 + 90 * WAV_BYTES_PER_SECOND), gsm(100), wav(44 + 160)];
+      await using made = await make(Object.fromEntries(names.map((name, index) => [name, contents[index]!])));
+      const { recordings } = await made.source.find(query(), signal);
+      const facts: unknown[] = [];
+      for (const [index, recording] of recordings.entries()) {
+        const opened = await made.source.open(recording, signal);
+        if (typeof opened === 'string') throw new Error(opened);
+        facts.push(opened.audio);
+        expect((await buffer(opened.stream)).equals(contents[index]!)).toBe(true);
+      }
+      expect(facts).toEqual([
+        { seconds: 90, playable: true },
+        { seconds: 2, playable: false },
+        { seconds: 0.01, playable: true },
+      ]);
+    });
+
+    test('tells what is near a search, of each extension on both sides, or that it cannot', async () => {
+      const near = [
+        recordingName('2000', '1121', '20251026-235959'),
+        recordingName('1121', '2001', '20251028-000000'),
+        recordingName('3000', '2000', '20251025-120000'),
+      ];
+      const beyond = [
+        recordingName('1121', '2000', '20251025-080000'),
+        recordingName('1121', '2000', '20251029-080000'),
+        recordingName('11210', '2000', '20251026-235959'),
+      ];
+      await using made = await make(Object.fromEntries([...near, ...beyond].map((name) => [name, wav(100)])));
+      const found = await made.source.nearby(query({ extensions: ['3000', '1121', '4000'] }), signal);
+      if (found === null) return;
+      expect(found.extensions).toEqual([
+        {
+          extension: '3000',
+          before: { startedAt: '2025-10-25T12:00:00', origin: '3000', destination: '2000' },
+          after: null,
+        },
+        {
+          extension: '1121',
+          before: { startedAt: '2025-10-26T23:59:59', origin: '2000', destination: '1121' },
+          after: { startedAt: '2025-10-28T00:00:00', origin: '1121', destination: '2001' },
+        },
+        { extension: '4000', before: null, after: null },
+      ]);
+      expect([null, { first: '2025-10-20', last: '2025-11-03' }]).toContainEqual(found.days);
+    });
+
+    test('tells what is near on a server where that is told apart, else on all', async () => {
+      const [far, nearer] = ['20251024-080000', '20251025-080000'];
+      await using made = await make({
+        [`GV1P/${recordingName('1121', '2000', far)}`]: wav(100),
+        [recordingName('1121', '2000', nearer, 'gv2p-1761548400.8')]: wav(100),
+        [recordingName('1121', '2000', '20251026-080000')]: wav(100),
+      });
+      const before = async (server: string): Promise<string | undefined> =>
+        (await made.source.nearby(query({ server }), signal))?.extensions[0]?.before?.startedAt;
+      const told = [await before('gv1p'), await before('gv2p'), await before('gv3p')];
+      const expected = ['2025-10-24T08:00:00', '2025-10-25T08:00:00', '2025-10-26T08:00:00'];
+      expect(told).toEqual(told.includes(undefined) ? [undefined, undefined, undefined] : expected);
     });
 
     test('tells an empty and a vanished recording from one to deliver', async () => {

@@ -129,6 +129,7 @@ describe('a search by the index', () => {
           log: silentLog,
           confirm: createDiskConfirm(root),
           index: {
+            present: () => null,
             settle: async (range, aborted) => {
               await keeper.settle(range, aborted);
               return { reader: index, unreadable: keeper.unreadable?.(range) ?? [] };

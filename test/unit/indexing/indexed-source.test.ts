@@ -216,3 +216,64 @@ describe('a search by the index', () => {
     });
   });
 });
+
+describe('what is near, by the index', () => {
+  const at = (stamp: string): string => recordingName('1121', '2000', stamp);
+  /** What is told of the only extension: when its nearest on both sides begin. */
+  const told = async (index: ReturnType<typeof hostIndex>, changes: { readonly server?: string } = {}) => {
+    const near = await index.source.nearby({ ...QUERY, ...changes }, signal);
+    return near?.extensions.map(({ before, after }) => [
+      before?.startedAt ?? null,
+      after?.startedAt ?? null,
+    ])[0];
+  };
+
+  test('is what is there: of those that are gone the next one counts, and they are forgotten', async () => {
+    await using tree = await recordingTree({
+      [`2025/10/20/${at('20251020-080000')}`]: wav(100),
+      [`2025/10/25/${at('20251025-080000')}`]: wav(100),
+      [`2025/11/25/${at('20251125-080000')}`]: wav(100),
+    });
+    await using index = hostIndex({ ...tree, maxWatches: 0 });
+    await index.ready();
+    expect(await told(index)).toEqual(['2025-10-25T08:00:00', '2025-11-25T08:00:00']);
+    await rm(join(tree.root, '2025/10/25'), { recursive: true });
+    await rm(join(tree.root, '2025/11/25'), { recursive: true });
+    expect(await told(index)).toEqual(['2025-10-20T08:00:00', null]);
+  });
+
+  test('of a server is found behind however many of others', async () => {
+    const others = Array.from({ length: 1500 }, (_, count) => {
+      const minute = String(count % 60).padStart(2, '0');
+      return [
+        `gv2p/${at(`20251026-${String(count % 24).padStart(2, '0')}${minute}00`)}-${count}.wav`,
+        '',
+      ] as const;
+    });
+    const own = { [`gv1p/${at('20251001-080000')}`]: wav(100) };
+    await using tree = await recordingTree({ ...Object.fromEntries(others), ...own });
+    await using index = hostIndex(tree);
+    await index.ready();
+    expect(await told(index, { server: 'gv1p' })).toEqual(['2025-10-01T08:00:00', null]);
+    expect(await told(index, { server: 'gv9p' })).toEqual(['2025-10-26T23:59:00', null]);
+  });
+
+  test('is looked for by walking where there is no index, and not told where all candidates are gone', async () => {
+    const many = Array.from(
+      { length: 8 },
+      (_, count) => [`a/${at(`20251020-08000${count}`)}`, wav(100)] as const,
+    );
+    await using tree = await recordingTree({
+      ...Object.fromEntries(many),
+      [at('20251001-080000')]: wav(100),
+    });
+    const index = hostIndex({ ...tree, maxWatches: 0 });
+    await index.ready();
+    await rm(join(tree.root, 'a'), { recursive: true });
+    expect(await told(index)).toBeUndefined();
+    await index[Symbol.asyncDispose]();
+    expect(await index.base.nearby(QUERY, signal)).toMatchObject({
+      extensions: [{ before: { startedAt: '2025-10-01T08:00:00' } }],
+    });
+  });
+});

@@ -13,6 +13,7 @@ import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { mapBounded } from '../../../node/platform/concurrency.ts';
+import { systemClock } from '../../../node/platform/clock.ts';
 import { createLog, silentLog } from '../../../node/platform/log.ts';
 import { createDiskSource, type DiskSourceOptions } from '../../../node/recordings/disk-source.ts';
 import type { OpenedRecording, Recording } from '../../../node/recordings/source.ts';
@@ -20,6 +21,7 @@ import { recordingName, unfinishedWav, wav } from '../../support/audio.ts';
 import { fixedClock } from '../../support/fixed-clock.ts';
 import { createMemorySource } from '../../support/memory-source.ts';
 import { eventually, temporaryDirectory } from '../../support/process.ts';
+import { recordingTree } from '../../support/recording-tree.ts';
 import { sourceContract } from '../../support/source-contract.ts';
 
 const { signal } = new AbortController();
@@ -293,5 +295,50 @@ describe('directories that are symlinks', () => {
     await symlink(join(made.path, 'aqui', NAME), join(made.path, 'leia-me'));
     expect((await made.source.find(QUERY, signal)).recordings).toHaveLength(2);
     expect(lines).toEqual([]);
+  });
+});
+
+describe('what is near', () => {
+  const EVERYTHING = {
+    extensions: ['1121'],
+    start: '2025-10-27T00:00:00',
+    end: '2025-10-27T23:59:59',
+    server: null,
+  };
+
+  test('is of any day, whatever the directories are called', async () => {
+    await using place = await recordingTree({
+      [`2010/01/02/${recordingName('1121', '2000', '20100102-080000')}`]: wav(100),
+      [`2030-05-06/${recordingName('2000', '1121', '20300506-080000')}`]: wav(100),
+    });
+    const source = createDiskSource({
+      root: place.root,
+      order: 'dest-origin',
+      clock: systemClock,
+      log: silentLog,
+    });
+    expect(await source.nearby(EVERYTHING, signal)).toEqual({
+      extensions: [
+        {
+          extension: '1121',
+          before: { startedAt: '2010-01-02T08:00:00', origin: '2000', destination: '1121' },
+          after: { startedAt: '2030-05-06T08:00:00', origin: '1121', destination: '2000' },
+        },
+      ],
+      days: null,
+    });
+  });
+
+  test('is not known where the tree cannot be read, or takes too long', async () => {
+    await using place = await recordingTree({ [recordingName('1121', '2000', '20100102-080000')]: wav(100) });
+    const nowhere = { root: join(place.root, 'x'), order: 'origin-dest', log: silentLog } as const;
+    const away = createDiskSource({ ...nowhere, clock: systemClock });
+    expect(await away.nearby(EVERYTHING, signal)).toBeNull();
+    const hasty = { ...systemClock, sleep: async () => undefined };
+    const late = createDiskSource({ ...nowhere, root: place.root, clock: hasty });
+    await place.write(Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`f/${index}.txt`, ''])));
+    expect(await late.nearby(EVERYTHING, signal)).toBeNull();
+    const reason = new Error('enough');
+    await expect(away.nearby(EVERYTHING, AbortSignal.abort(reason))).rejects.toBe(reason);
   });
 });

@@ -597,6 +597,39 @@ describe('the numbers before a search', () => {
   });
 });
 
+describe('what is near', () => {
+  const at = (stamp: string): string => recordingName('1121', '2000', stamp);
+  const keyed = (stamp: string): Entry => {
+    return { key: `${stamp.slice(0, 4)}/${stamp.slice(4, 6)}/${stamp.slice(6, 8)}/${at(stamp)}` };
+  };
+
+  test('is looked for in the directories of a week on each side', async () => {
+    const stamps = ['20251019-080000', '20251020-000000', '20251103-235959', '20251104-080000'];
+    const bucket = bucketOf(stamps.map(keyed));
+    server.use(bucket.handler);
+    const source = await sourceOf({ clock: systemClock });
+    const near = await source.nearby(query(), signal);
+    expect(near).toMatchObject({
+      extensions: [
+        { before: { startedAt: '2025-10-20T00:00:00' }, after: { startedAt: '2025-11-03T23:59:59' } },
+      ],
+      days: { first: '2025-10-20', last: '2025-11-03' },
+    });
+    // A day more is listed at each end, for calls over midnight.
+    expect(bucket.prefixes()).toHaveLength(2 * 9);
+  });
+
+  test('is not known of a flat bucket, nor where a day cannot be listed, nor after some time', async () => {
+    const flat = await sourceOf({ template: 'flat', clock: systemClock });
+    expect(await flat.nearby(query(), signal)).toBeNull();
+    server.use(http.get(BUCKET, () => failure(403, 'AccessDenied')));
+    const closed = await sourceOf({ clock: systemClock });
+    expect(await closed.nearby(query(), signal)).toBeNull();
+    server.use(bucketOf([keyed('20251020-080000')]).handler);
+    expect(await (await sourceOf()).nearby(query(), signal)).toBeNull(); // its clock is hasty
+  });
+});
+
 test('a link opens the object where it lies', async () => {
   const source = await sourceOf({ prefix: 'monitor', clock: systemClock });
   const as = { fileName: 'a b.wav', contentType: 'audio/wav', disposition: 'inline' } as const;
