@@ -44,6 +44,11 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     needs: ['dovecot', 'exim', 'ceph'],
     parts: 'audio, s3',
   },
+  sweep: {
+    about: 'removing what has expired beside 0, 1,000 and 10,000 results that are open',
+    needs: ['ceph'],
+    parts: 'web, s3',
+  },
   rpc: {
     about: 'what a call between the nodes costs, beside bare TLS and grpc-js',
     needs: [],

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -50,12 +49,7 @@ function sizeBytesOf(files: readonly { readonly sizeBytes: number }[]): number {
 async function publisherOf(place: Place): Promise<Publisher> {
   if (place.publisher === 'web') {
     const root = join(place.directory, 'web');
-    return createWebPublisher({
-      root,
-      nodeId: 'bench',
-      publicUrl: 'http://127.0.0.1',
-      linkKey: randomBytes(32),
-    });
+    return createWebPublisher({ root, nodeId: 'bench' });
   }
   return createS3Publisher({
     bucket: BUCKET,
@@ -86,6 +80,7 @@ async function child(place: Place): Promise<Measured> {
   const expiresAt = systemClock.now().add({ hours: 1 });
   const delivery = await deliver({
     ...{ source, publisher, job: 'b'.repeat(64), recordings, expiresAt, signal },
+    ...{ transcoder: null, room: () => Promise.resolve(null) },
     archiving: { level: 0, maxBytes: 2 * sizeBytesOf(recordings), maxFiles: recordings.length },
     clock: systemClock,
     log: silentLog,

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -77,10 +76,7 @@ async function ourZip(source: RecordingSource, entries: readonly NamedRecording[
 const fileAt = (path: string) => createWriteStream(path, { highWaterMark: 1024 * 1024 });
 
 async function publisherOf({ name, output, s3 }: Order): Promise<Publisher> {
-  if (s3 === undefined) {
-    const linkKey = randomBytes(32);
-    return createWebPublisher({ root: output, nodeId: 'bench', publicUrl: 'http://127.0.0.1', linkKey });
-  }
+  if (s3 === undefined) return createWebPublisher({ root: output, nodeId: 'bench' });
   const { endpoint, bucket, ...credentials } = s3;
   return createS3Publisher({
     ...{ endpoint, bucket, credentials, region: 'us-east-1', prefix: name, nodeId: 'bench' },

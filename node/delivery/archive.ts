@@ -59,7 +59,7 @@ export async function archiveRecordings(options: ArchiveOptions): Promise<Archiv
     for (let turn = await ahead.next(); turn.done !== true; turn = await ahead.next()) {
       const fetched = turn.value;
       if (fetched.kind !== 'left-out') return fetched;
-      lines.push({ ...fetched.entry, sizeBytes: null, fault: fetched.fault });
+      lines.push({ ...fetched.entry, sizeBytes: null, fault: fetched.fault, audio: null });
       options.progress(1, 0);
     }
     return null;
@@ -112,12 +112,12 @@ async function append(archiver: Archiver, one: Included, options: ArchiveOptions
   const { recording, fileName } = one.entry;
   const head = { name: fileName, date: recording.startedAt };
   if (one.kind === 'whole') {
-    const { content, fault } = one;
+    const { content, fault, audio } = one;
     await archiver.add(head, content);
     options.progress(1, content.sizeBytes);
-    return { ...one.entry, sizeBytes: content.sizeBytes, fault };
+    return { ...one.entry, sizeBytes: content.sizeBytes, fault, audio };
   }
-  const { stream, sizeBytes, fault } = one.opened;
+  const { stream, sizeBytes, fault, audio } = one.opened;
   async function* told(): AsyncGenerator<Buffer> {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       yield chunk;
@@ -127,7 +127,7 @@ async function append(archiver: Archiver, one: Included, options: ArchiveOptions
   try {
     await archiver.add(head, { method: methodOf(recording.format, options.level), stream: told() });
     options.progress(1, 0);
-    return { ...one.entry, sizeBytes, fault };
+    return { ...one.entry, sizeBytes, fault, audio };
   } finally {
     await closed(stream);
   }

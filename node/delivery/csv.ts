@@ -1,4 +1,5 @@
-import type { RecordingFault } from '../recordings/source.ts';
+import type { AudioFacts, RecordingFault } from '../recordings/source.ts';
+import { MANIFEST_HEADINGS, MANIFEST_INCLUDED, MANIFEST_SITUATION } from '../replies/manifest-words.ts';
 import type { NamedRecording } from './entry-name.ts';
 
 /** Excel takes a file for UTF-8 only with this mark, and splits at `;` where the decimal sign is a comma. */
@@ -12,27 +13,9 @@ export interface ManifestLine extends NamedRecording {
   /** Bytes in the ZIP; null where it was left out. */
   readonly sizeBytes: number | null;
   readonly fault: RecordingFault | null;
+  /** Null where it was left out. */
+  readonly audio: AudioFacts | null;
 }
-
-const SITUATION: Readonly<Record<RecordingFault, string>> = {
-  empty: 'Não incluída: o arquivo está vazio',
-  unreadable: 'Não incluída: não foi possível ler o arquivo',
-  vanished: 'Não incluída: o arquivo não existe mais',
-  growing: 'Incluída com ressalva: a chamada ainda estava sendo gravada',
-  archived: 'Não incluída: o arquivo está arquivado (armazenamento frio) e precisa ser restaurado antes',
-  broken: 'Incluída com ressalva: o arquivo parece incompleto ou danificado',
-};
-
-const HEADINGS = [
-  'Arquivo',
-  'Data',
-  'Hora',
-  'Origem',
-  'Destino',
-  'Tamanho (bytes)',
-  'Situação',
-  'Arquivo original',
-];
 
 /**
  * What the ZIP holds and what was left out, and why: read by the requester, so in Portuguese. UTF-8, in blocks: as one
@@ -40,7 +23,7 @@ const HEADINGS = [
  */
 export function manifestCsv(lines: readonly ManifestLine[]): Buffer[] {
   const blocks: Buffer[] = [];
-  let text = BYTE_ORDER_MARK + rowOf(HEADINGS);
+  let text = BYTE_ORDER_MARK + rowOf(MANIFEST_HEADINGS);
   for (const line of lines) {
     text += rowOf(cellsOf(line));
     if (text.length < BLOCK_LENGTH) continue;
@@ -50,7 +33,7 @@ export function manifestCsv(lines: readonly ManifestLine[]): Buffer[] {
   return [...blocks, Buffer.from(text)];
 }
 
-function cellsOf({ recording, fileName, sizeBytes, fault }: ManifestLine): readonly string[] {
+function cellsOf({ recording, fileName, sizeBytes, fault, audio }: ManifestLine): readonly string[] {
   const [date = '', time = ''] = recording.startedAt.split('T');
   return [
     sizeBytes === null ? '' : fileName,
@@ -58,10 +41,19 @@ function cellsOf({ recording, fileName, sizeBytes, fault }: ManifestLine): reado
     time,
     recording.origin,
     recording.destination,
+    durationOf(audio?.seconds ?? null),
     sizeBytes === null ? '' : String(sizeBytes),
-    fault === null ? 'Incluída' : SITUATION[fault],
+    fault === null ? MANIFEST_INCLUDED : MANIFEST_SITUATION[fault],
     recording.key,
   ];
+}
+
+/** `H:MM:SS`, which spreadsheets take for a time and can add up; empty where nobody knows. */
+function durationOf(exactly: number | null): string {
+  if (exactly === null) return '';
+  const seconds = Math.round(exactly);
+  const two = (part: number): string => String(part % 60).padStart(2, '0');
+  return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60))}:${two(seconds)}`;
 }
 
 function rowOf(cells: readonly string[]): string {

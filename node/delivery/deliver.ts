@@ -2,16 +2,19 @@ import { mapBounded } from '../platform/concurrency.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { AppError } from '../platform/errors.ts';
-import type { Recording, RecordingFault, RecordingSource } from '../recordings/source.ts';
+import type { AudioFacts, Recording, RecordingFault, RecordingSource } from '../recordings/source.ts';
 import { archiveRecordings } from './archive.ts';
-import { contentTypeOf } from './content-type.ts';
 import type { ManifestLine } from './csv.ts';
 import { type DeliveryProgress, trackProgress } from './delivery-progress.ts';
 import { type NamedRecording, nameManifest, nameRecordings, nameZip, type Part } from './entry-name.ts';
 import type { DeliveredItem, DeliveredZip, Delivery } from './manifest.ts';
+import { refuseWithoutRoom } from './needed-room.ts';
 import { divide, type PartLimits, type PartPlan } from './parts.ts';
-import type { PublishedObject, Publisher } from './publisher.ts';
-import { isReadFailure, READ_ATTEMPTS } from './read-ahead.ts';
+import { convertForPlaying, type Playing } from './playing.ts';
+import { recordingObject, zipObject } from './published-object.ts';
+import type { Publisher } from './publisher.ts';
+import { closed, isReadFailure, READ_ATTEMPTS } from './read-ahead.ts';
+import type { Transcoder } from './transcoder.ts';
 
 /** Recordings published at a time, while the ZIP streams beside them. */
 const SINGLES_AT_A_TIME = 4;
@@ -32,6 +35,10 @@ export interface DeliverInput {
   readonly recordings: readonly Recording[];
   readonly expiresAt: Temporal.Instant;
   readonly archiving: ArchivingLimits;
+  /** Makes recordings playable that browsers cannot play; null: nobody does. */
+  readonly transcoder: Transcoder | null;
+  /** Bytes that it may fill on the disk it is published on; null where that is not for us to know. */
+  readonly room: () => Promise<number | null>;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -45,6 +52,7 @@ interface Scope extends Omit<DeliverInput, 'progress'> {
   /** By key: recordings that break off whenever they are read. */
   readonly leftOut: Map<string, RecordingFault>;
   readonly progress: DeliveryProgress;
+  readonly playing: Playing;
 }
 
 /** What became of a recording, besides its place in a ZIP. */
@@ -53,6 +61,7 @@ interface Single {
   readonly direct?: true;
   readonly fault: RecordingFault | null;
   readonly sizeBytes: number;
+  readonly audio: AudioFacts | null;
 }
 
 interface ZipResult {
@@ -64,8 +73,8 @@ interface ZipResult {
 /**
  * Publishes each recording, unless its source has links to it where it lies, and all of them in ZIPs within the
  * limits, streamed with bounded memory. Doing it again for the same job replaces what was there. A recording with a
- * fault is listed and never fails the delivery.
- * @throws AppError of the publisher; `recordings.unavailable`; `recordings.unstable` where files kept changing
+ * fault is listed and never fails the delivery, nor does one that cannot be converted for playing.
+ * @throws AppError of the publisher; `publish.no-room` before anything is published; `recordings.unavailable`; `recordings.unstable` where files kept changing
  * under the ZIP (all retriable); the signal's reason. When it throws, nothing of it goes on.
  */
 export async function deliver(input: DeliverInput): Promise<Delivery> {
@@ -77,7 +86,9 @@ export async function deliver(input: DeliverInput): Promise<Delivery> {
   const tell = input.progress ?? (() => undefined);
   const isDirect = source.direct !== null;
   using progress = trackProgress({ recordings, parts: parts.length, singles: !isDirect, clock, log, tell });
-  const scope: Scope = { ...input, signal, named, leftOut: new Map(), progress };
+  await refuseWithoutRoom(input);
+  await using playing = convertForPlaying({ ...input, named, signal });
+  const scope: Scope = { ...input, signal, named, leftOut: new Map(), progress, playing };
 
   // The first failure ends the other branch too; both are waited for.
   const ending = async <T>(branch: Promise<T>): Promise<T> => {
@@ -96,30 +107,25 @@ export async function deliver(input: DeliverInput): Promise<Delivery> {
 
   const zipped = await zips;
   const published = isDirect ? foundDirectly(zipped) : await singles;
+  const playKeys = await playing.finish();
   const items = named.map(({ recording, fileName }, index): DeliveredItem => {
-    const { key = null, fault = null, direct } = published[index] ?? {};
-    return { recording: { ...recording }, key, ...(direct === true ? { direct } : {}), fault, fileName };
+    const { key = null, fault = null, direct, audio = null } = published[index] ?? {};
+    return {
+      ...{ recording: { ...recording }, key, ...(direct === true ? { direct } : {}), fault, fileName },
+      ...{ seconds: audio?.seconds ?? null, playable: audio?.playable ?? true },
+      playKey: playKeys.get(fileName) ?? null,
+    };
   });
   const totalBytes = published.reduce((sum, single) => sum + single.sizeBytes, 0);
   return { job, expiresAt: input.expiresAt.toString(), zips: withContent(zipped), items, totalBytes };
 }
 
-/** A recording as it is published: played in the browser. */
-export function recordingObject(job: string, fileName: string): PublishedObject {
-  return { key: `${job}/${fileName}`, fileName, contentType: contentTypeOf(fileName), disposition: 'inline' };
-}
-
-/** A ZIP as it is published: saved. */
-export function zipObject(job: string, fileName: string): PublishedObject {
-  return { key: `${job}/${fileName}`, fileName, contentType: 'application/zip', disposition: 'attachment' };
-}
-
 /** Recordings that are heard where they lie: what could be read for the ZIP is there. In the order of the request. */
 function foundDirectly(zipped: readonly ZipResult[]): readonly Single[] {
   return zipped.flatMap(({ lines }) =>
-    lines.map(({ recording, sizeBytes, fault }): Single => {
-      if (sizeBytes === null) return { key: null, fault, sizeBytes: 0 };
-      return { key: recording.key, direct: true, fault, sizeBytes };
+    lines.map(({ recording, sizeBytes, fault, audio }): Single => {
+      if (sizeBytes === null) return notDelivered(fault);
+      return { key: recording.key, direct: true, fault, sizeBytes, audio };
     }),
   );
 }
@@ -130,36 +136,41 @@ function withContent(zipped: readonly ZipResult[]): DeliveredZip[] {
   return zips.some(({ count }) => count > 0) ? zips : [];
 }
 
+function notDelivered(fault: RecordingFault | null): Single {
+  return { key: null, fault, sizeBytes: 0, audio: null };
+}
+
 async function publishSingles(scope: Scope): Promise<readonly Single[]> {
   return mapBounded(scope.named, SINGLES_AT_A_TIME, async (one) => {
     const single = await publishSingle(scope, one);
     scope.progress.published(single.sizeBytes);
+    if (single.audio !== null) scope.playing.add(one, single.audio);
     return single;
   });
 }
 
 async function publishSingle(scope: Scope, { recording, fileName }: NamedRecording): Promise<Single> {
-  if (recording.archived === true) return { key: null, fault: 'archived', sizeBytes: 0 };
+  if (recording.archived === true) return notDelivered('archived');
   const object = recordingObject(scope.job, fileName);
   for (let attempt = 1; attempt <= READ_ATTEMPTS; attempt += 1) {
     scope.signal.throwIfAborted();
     const opened = await scope.source.open(recording, scope.signal);
-    if (typeof opened === 'string') return { key: null, fault: opened, sizeBytes: 0 };
+    if (typeof opened === 'string') return notDelivered(opened);
     let brokeOff = false;
     opened.stream.on('error', (error) => {
       brokeOff ||= isReadFailure(error);
     });
     try {
       const sizeBytes = await scope.publisher.put(object, opened.stream, scope.signal, opened.sizeBytes);
-      return { key: object.key, fault: opened.fault, sizeBytes };
+      return { key: object.key, fault: opened.fault, sizeBytes, audio: opened.audio };
     } catch (error) {
       if (!brokeOff) throw error;
     } finally {
-      opened.stream.destroy();
+      await closed(opened.stream);
     }
   }
   scope.leftOut.set(recording.key, 'unreadable');
-  return { key: null, fault: 'unreadable', sizeBytes: 0 };
+  return notDelivered('unreadable');
 }
 
 /** One after another: each is read ahead and sent in parallel by itself. */
@@ -170,7 +181,11 @@ async function publishZips(
 ): Promise<ZipResult[]> {
   const results: ZipResult[] = [];
   for (const [index, plan] of plans.entries()) {
-    results.push(await publishZip(scope, plan, { number: index + 1, of: plans.length }, singles));
+    const result = await publishZip(scope, plan, { number: index + 1, of: plans.length }, singles);
+    results.push(result);
+    // What is published singly has been told of.
+    if (scope.source.direct === null) continue;
+    for (const line of result.lines) if (line.audio !== null) scope.playing.add(line, line.audio);
   }
   return results;
 }

@@ -19,7 +19,7 @@ const recordSchema = z.strictObject({
   /** Null from when publishing begins until it is complete. */
   manifest: deliverySchema.nullable(),
 });
-/** A delivery as it stands in its file. */
+/** A delivery as it stood in a file of its own, before there was a database. */
 export type DeliveryRecord = z.infer<typeof recordSchema>;
 
 /** As it stood before a delivery could have several ZIPs: it had one or none. */
@@ -40,13 +40,6 @@ const anySchema = z.union([
     return { ...record, version, manifest: { ...kept, zips: zip === null ? [] : [zip] } };
   }),
 ]);
-
-/** A record as it is to stand in its file. @throws AppError `delivery.too-large` where it could not be read back */
-export function printRecord(record: DeliveryRecord): string {
-  const text = `${JSON.stringify(record)}\n`;
-  if (Buffer.byteLength(text) <= MAX_RECORD_BYTES) return text;
-  throw new AppError('delivery.too-large', 'the list of what was delivered is too long: ask for fewer days');
-}
 
 /** Reads a record; null where there is none. @throws AppError `delivery.broken-record` */
 export async function readRecord(path: string): Promise<DeliveryRecord | null> {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { sha256Schema } from '../../protocol/job.ts';
+import { sha256Schema, sourceNameSchema } from '../../protocol/job.ts';
 import { MAX_RECORDINGS } from '../recordings/source.ts';
 
 const MAX_TEXT_LENGTH = 4096;
@@ -26,6 +26,12 @@ const itemSchema = z.strictObject({
   fault: z.enum(['empty', 'unreadable', 'vanished', 'growing', 'broken', 'archived']).nullable(),
   /** The name it is saved under, and its name in the ZIP. */
   fileName: text,
+  /** Length of the sound; null where its header does not tell. */
+  seconds: z.number().nonnegative().nullable().default(null),
+  /** Whether browsers play it as it is. */
+  playable: z.boolean().default(true),
+  /** Where what was converted for playing is published; null where nothing was. */
+  playKey: text.nullable().default(null),
 });
 export type DeliveredItem = z.infer<typeof itemSchema>;
 
@@ -37,6 +43,25 @@ const zipSchema = z.strictObject({
   count: z.int().nonnegative(),
 });
 export type DeliveredZip = z.infer<typeof zipSchema>;
+
+/** What a delivery answers, for its page and for operators. */
+export const aboutSchema = z.strictObject({
+  /** As received, without its token. */
+  subject: text,
+  requester: text.nullable(),
+  extensions: z.array(text),
+  /** First and last second searched. */
+  start: text,
+  end: text,
+  server: text.nullable(),
+  source: sourceNameSchema,
+  /** RECORDINGS_TZ. */
+  timeZone: text,
+  narrowedByServer: z.boolean().nullable(),
+  /** Directories or pages that could not be read. */
+  unreadable: z.int().nonnegative(),
+});
+export type DeliveryAbout = z.infer<typeof aboutSchema>;
 
 /** What was delivered for a job. JSON: it is a step's result, and stands in the delivery's record. */
 export const deliverySchema = z.strictObject({

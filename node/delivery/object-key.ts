@@ -30,6 +30,11 @@ export function parseKey(key: string): ObjectKey {
   return { job, name };
 }
 
+/** The name of an object in its key, `<job>/<name>`; in a bucket others put more before it. */
+export function nameOf(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1);
+}
+
 /** @throws AppError `publish.bad-key` for what is not a job's id */
 export function checkJobId(job: string): string {
   if (!isJobId(job)) throw new AppError('publish.bad-key', `not a job's id: ${job}`);

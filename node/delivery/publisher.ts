@@ -19,6 +19,24 @@ export interface Publisher {
   put(object: PublishedObject, body: Readable, signal: AbortSignal, expectedBytes?: number): Promise<number>;
   /** Size of an object that is there whole; null where there is none. */
   size(key: string, signal: AbortSignal): Promise<number | null>;
+  /** Makes links that open objects without this node; null where this node alone serves them. */
+  readonly presign: Presign | null;
+  /**
+   * Removes everything of a job, uploads that were never finished too; from `place` where that is given.
+   * @throws AppError `publish.elsewhere` where it cannot reach that place
+   */
+  removeJob(jobId: string, signal: AbortSignal, place?: string): Promise<void>;
+  /**
+   * The jobs of which anything lies under this node's own prefix (unfinished uploads too), in pages of at most 1,000:
+   * nobody has to hold them all.
+   */
+  jobs(signal: AbortSignal): AsyncIterable<readonly string[]>;
+  /** When the newest thing of a job was written; null where there is none. */
+  newestOf(jobId: string, signal: AbortSignal): Promise<Temporal.Instant | null>;
+}
+
+/** Links that a bucket answers by itself. */
+export interface Presign {
   /** A link that opens this object and no other until `expiresAt`, or until `linksUntil` says that it does. */
   link(object: PublishedObject, expiresAt: Temporal.Instant): Promise<string>;
   /**
@@ -26,9 +44,4 @@ export interface Publisher {
    * credentials, with which it ends; null where these do not tell their end.
    */
   linksUntil(wanted: Temporal.Instant): Promise<Temporal.Instant | null>;
-  /**
-   * Removes everything of a job, uploads that were never finished too; from `place` where that is given.
-   * @throws AppError `publish.elsewhere` where it cannot reach that place
-   */
-  removeJob(jobId: string, signal: AbortSignal, place?: string): Promise<void>;
 }

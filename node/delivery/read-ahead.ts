@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { destroyOnAbort } from '../platform/destroy-on-abort.ts';
 import { AppError } from '../platform/errors.ts';
-import type { OpenedRecording, RecordingFault, RecordingSource } from '../recordings/source.ts';
+import type { AudioFacts, OpenedRecording, RecordingFault, RecordingSource } from '../recordings/source.ts';
 import type { PackedContent } from './archiver.ts';
 import type { NamedRecording } from './entry-name.ts';
 import { methodOf, pack } from './packing.ts';
@@ -27,7 +27,12 @@ export interface ReadAheadOptions {
 
 /** A recording whose turn has come: in memory, open, or left out. */
 export type Fetched = { readonly entry: NamedRecording } & (
-  | { readonly kind: 'whole'; readonly content: PackedContent; readonly fault: RecordingFault | null }
+  | {
+      readonly kind: 'whole';
+      readonly content: PackedContent;
+      readonly fault: RecordingFault | null;
+      readonly audio: AudioFacts;
+    }
   | { readonly kind: 'stream'; readonly opened: OpenedRecording }
   | { readonly kind: 'left-out'; readonly fault: RecordingFault }
 );
@@ -96,7 +101,7 @@ async function fetchOne(options: ReadAheadOptions, entry: NamedRecording): Promi
     try {
       const chunks = await readWhole(opened.stream, signal);
       const content = await pack(chunks, methodOf(recording.format, level), level);
-      return { kind: 'whole', entry, content, fault: opened.fault };
+      return { kind: 'whole', entry, content, fault: opened.fault, audio: opened.audio };
     } catch (error) {
       signal.throwIfAborted();
       if (!isReadFailure(error)) throw error;

@@ -1,23 +1,19 @@
 import type { Readable } from 'node:stream';
-import type { S3Client } from '@aws-sdk/client-s3';
 import { makeClient, type S3Account } from '../bucket/client.ts';
 import { type HasWarnings, watchCredentials } from '../bucket/credentials.ts';
 import { dispositionOf } from '../bucket/disposition.ts';
-import { explainS3, failureOf, isNotFound } from '../bucket/errors.ts';
+import { explainS3, isNotFound } from '../bucket/errors.ts';
+import { createLister } from '../bucket/lister.ts';
 import { createPresigner } from '../bucket/presign.ts';
-import { loadS3Sdk, type S3Sdk } from '../bucket/sdk.ts';
-import { mapBounded } from '../platform/concurrency.ts';
+import { loadS3Sdk } from '../bucket/sdk.ts';
 import type { Clock } from '../platform/clock.ts';
 import { destroyOnAbort } from '../platform/destroy-on-abort.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { checkJobId, checkNodeId, parseKey } from './object-key.ts';
 import type { PublishedObject, Publisher } from './publisher.ts';
+import { abortUploads, type Bucket, jobsBelow, newestBelow, removeBelow } from './s3-objects.ts';
 import { PART_BYTES, planUpload, putParts, putWhole, readBeginning } from './s3-upload.ts';
-
-const DELETES_AT_A_TIME = 8;
-/** Of one listing; S3 gives 1,000 entries a page. */
-const MAX_PAGES = 200;
 
 export interface S3PublisherOptions extends S3Account {
   readonly bucket: string;
@@ -28,13 +24,6 @@ export interface S3PublisherOptions extends S3Account {
   readonly log: Log;
 }
 
-/** What the parts of this publisher share. */
-interface Bucket {
-  readonly sdk: S3Sdk;
-  readonly client: S3Client;
-  readonly name: string;
-}
-
 /**
  * Results in a bucket under presigned links. A link made with temporary credentials dies with these, if that is
  * earlier. Errors: `publish.unavailable` (retriable) and `publish.refused`, which says what to do.
@@ -42,7 +31,8 @@ interface Bucket {
 export async function createS3Publisher(options: S3PublisherOptions): Promise<Publisher & HasWarnings> {
   const sdk = await loadS3Sdk();
   const client = makeClient(sdk, options);
-  const bucket: Bucket = { sdk, client, name: options.bucket };
+  const lister = createLister({ ...options, sdk, client, use: 'publish' });
+  const bucket: Bucket = { sdk, client, lister, name: options.bucket };
   const presigner = createPresigner({ ...options, sdk, client, use: 'publish' });
   const prefix = options.prefix.replaceAll(/^\/+|\/+$/g, '');
   const base = `${prefix === '' ? '' : `${prefix}/`}${checkNodeId(options.nodeId)}/`;
@@ -65,8 +55,10 @@ export async function createS3Publisher(options: S3PublisherOptions): Promise<Pu
       }
     },
     size: (key, signal) => size(bucket, keyOf(key), signal),
-    link: async (object, expiresAt) => presigner.link(keyOf(object.key), object, expiresAt),
-    linksUntil: presigner.linksUntil,
+    presign: {
+      link: async (object, expiresAt) => presigner.link(keyOf(object.key), object, expiresAt),
+      linksUntil: presigner.linksUntil,
+    },
     ...watchCredentials({ ...options, client, use: 'publish' }),
     removeJob: async (jobId, signal, place = within + base) => {
       if (!place.startsWith(within)) {
@@ -75,13 +67,19 @@ export async function createS3Publisher(options: S3PublisherOptions): Promise<Pu
           `the results lie in ${place}, which is not configured any more`,
         );
       }
-      try {
-        await removeAll(bucket, `${place.slice(within.length)}${checkJobId(jobId)}/`, signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        throw explainS3(error, 'remove results', 'publish');
+      const below = `${place.slice(within.length)}${checkJobId(jobId)}/`;
+      await explained('remove results', signal, removeBelow(bucket, below, signal));
+    },
+    jobs: async function* jobs(signal) {
+      const pages = jobsBelow(bucket, base, signal)[Symbol.asyncIterator]();
+      for (;;) {
+        const { done, value } = await explained('list results', signal, pages.next());
+        if (done === true) return;
+        yield value;
       }
     },
+    newestOf: (jobId, signal) =>
+      explained('list results', signal, newestBelow(bucket, `${base}${checkJobId(jobId)}/`, signal)),
   };
 }
 
@@ -121,49 +119,12 @@ async function size(bucket: Bucket, key: string, signal: AbortSignal): Promise<n
   }
 }
 
-async function removeAll(bucket: Bucket, prefix: string, signal: AbortSignal): Promise<void> {
-  const { sdk, client, name } = bucket;
-  await abortUploads(bucket, prefix, (found) => found.startsWith(prefix), signal);
-  for (let page = 0; page < MAX_PAGES; page += 1) {
-    // What is listed is removed before the next listing, so the first page is always the next one.
-    const listing = new sdk.ListObjectsV2Command({ Bucket: name, Prefix: prefix });
-    const { Contents = [], IsTruncated } = await client.send(listing, { abortSignal: signal });
-    // Whatever a server makes of the prefix, nothing else is removed.
-    const keys = Contents.flatMap(({ Key }) => (Key?.startsWith(prefix) === true ? [Key] : []));
-    // One by one: DeleteObjects wants checksums that not every server knows, and not every server has it.
-    await mapBounded(keys, DELETES_AT_A_TIME, async (Key) => {
-      await client.send(new sdk.DeleteObjectCommand({ Bucket: name, Key }), { abortSignal: signal });
-    });
-    if (IsTruncated !== true) return;
-  }
-  throw new AppError('publish.unavailable', `more than ${MAX_PAGES} pages of results below ${prefix}`, {
-    retriable: true,
-  });
-}
-
-async function abortUploads(
-  bucket: Bucket,
-  prefix: string,
-  isOurs: (key: string) => boolean,
-  signal: AbortSignal,
-): Promise<void> {
-  const { sdk, client, name } = bucket;
-  let marker: { KeyMarker?: string; UploadIdMarker?: string } = {};
-  for (let page = 0; page < MAX_PAGES; page += 1) {
-    const listing = new sdk.ListMultipartUploadsCommand({ Bucket: name, Prefix: prefix, ...marker });
-    const answer = await client.send(listing, { abortSignal: signal });
-    const uploads = (answer.Uploads ?? []).filter(({ Key }) => Key !== undefined && isOurs(Key));
-    await mapBounded(uploads, DELETES_AT_A_TIME, async ({ Key, UploadId }) => {
-      const command = new sdk.AbortMultipartUploadCommand({ Bucket: name, Key, UploadId });
-      await client.send(command, { abortSignal: signal }).catch((error: unknown) => {
-        // Ended meanwhile: that is what was wanted.
-        if (failureOf(error).name !== 'NoSuchUpload') throw error;
-      });
-    });
-    if (answer.IsTruncated !== true || answer.NextKeyMarker === undefined) return;
-    marker = {
-      KeyMarker: answer.NextKeyMarker,
-      ...(answer.NextUploadIdMarker === undefined ? {} : { UploadIdMarker: answer.NextUploadIdMarker }),
-    };
+/** Waits, and says what went wrong in our words. */
+async function explained<T>(what: string, signal: AbortSignal, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw explainS3(error, what, 'publish');
   }
 }

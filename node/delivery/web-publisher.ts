@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { mkdir, open, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { destroyOnAbort } from '../platform/destroy-on-abort.ts';
 import { isMissing, syncDirectory, TEMPORARY_PREFIX } from '../platform/durable.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
-import { checkJobId, checkNodeId, parseKey } from './object-key.ts';
-import type { PublishedObject, Publisher } from './publisher.ts';
-import { signLink } from './signed-link.ts';
+import { checkNodeId, parseKey } from './object-key.ts';
+import type { Publisher } from './publisher.ts';
+import { jobsInWeb, newestInWeb, removeFromWeb } from './web-files.ts';
 
 /** Written at a time. */
 const BLOCK_BYTES = 256 * 1024;
@@ -16,17 +16,12 @@ export interface WebPublisherOptions {
   /** `<STATE_DIR>/web`; the public listener serves what lies below it. */
   readonly root: string;
   readonly nodeId: string;
-  /** PUBLIC_URL, with or without a slash at its end. */
-  readonly publicUrl: string;
-  /** Signs links: whoever has it can make them. See `loadSecretKey`. */
-  readonly linkKey: Buffer;
 }
 
-/** Results as files under this node's own state, served by its public listener under signed links. */
+/** Results as files under this node's own state, served by its public listener. */
 export function createWebPublisher(options: WebPublisherOptions): Publisher {
   const node = checkNodeId(options.nodeId);
   const base = join(options.root, node);
-  const publicUrl = options.publicUrl.replace(/\/+$/, '');
   const pathOf = (key: string): string => {
     const { job, name } = parseKey(key);
     return join(base, job, name);
@@ -55,27 +50,11 @@ export function createWebPublisher(options: WebPublisherOptions): Publisher {
         throw error;
       }
     },
-    link: (object, expiresAt) =>
-      Promise.resolve(publicUrl + linkPath(node, object, options.linkKey, expiresAt)),
-    linksUntil: (wanted) => Promise.resolve(wanted),
+    presign: null,
     removeJob: (jobId) => removeFromWeb(options.root, jobId),
+    jobs: (signal) => jobsInWeb(options.root, signal),
+    newestOf: (jobId) => newestInWeb(options.root, jobId),
   };
-}
-
-/** Removes a job's files below `root`, whatever NODE_ID was when they were published. */
-export async function removeFromWeb(root: string, jobId: string): Promise<void> {
-  checkJobId(jobId);
-  const entries = await readdir(root, { withFileTypes: true }).catch((error: unknown) => {
-    if (isMissing(error)) return [];
-    throw error;
-  });
-  for (const node of entries.filter((entry) => entry.isDirectory())) {
-    await rm(join(root, node.name, jobId), { recursive: true, force: true });
-  }
-}
-
-function linkPath(node: string, object: PublishedObject, key: Buffer, expiresAt: Temporal.Instant): string {
-  return signLink(key, { node, ...parseKey(object.key), disposition: object.disposition }, expiresAt);
 }
 
 /** Makes `<root>/<node>/<job>`, each level on disk before what lies in it. */

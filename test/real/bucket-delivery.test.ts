@@ -1,15 +1,15 @@
-import { join } from 'node:path';
 import { DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { linksOf } from '../../node/commands/ramais-links.ts';
 import { deliver } from '../../node/delivery/deliver.ts';
-import { createDeliveryStore } from '../../node/delivery/delivery-store.ts';
 import { createS3Publisher } from '../../node/delivery/s3-publisher.ts';
+import { createPresignedLinks } from '../../node/links/presigned-links.ts';
 import { systemClock } from '../../node/platform/clock.ts';
 import { silentLog } from '../../node/platform/log.ts';
 import { createS3Source } from '../../node/recordings/s3-source.ts';
 import { recordingName, wav } from '../support/audio.ts';
 import { type Ceph, startCeph } from '../support/ceph.ts';
+import { ABOUT, openDeliveriesIn } from '../support/deliveries.ts';
 import { temporaryDirectory } from '../support/process.ts';
 import { JOB, OTHER_JOB } from '../support/publisher-contract.ts';
 import { needs } from '../support/requirements.ts';
@@ -46,9 +46,13 @@ async function nodeWith(recordings: string, results: string) {
     prefix: results,
     nodeId: 'audio',
   });
-  const directory = join(temporary.path, 'deliveries');
-  const store = createDeliveryStore({ directory, publisher, log: silentLog });
-  return { source, publisher, store, [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose]() };
+  const store = await openDeliveriesIn(temporary.path, publisher, systemClock);
+  const links = createPresignedLinks(publisher.presign!);
+  const dispose = async (): Promise<void> => {
+    store.close();
+    await temporary[Symbol.asyncDispose]();
+  };
+  return { source, publisher, store, links, [Symbol.asyncDispose]: dispose };
 }
 
 /** Every object of the bucket by its key, with what changes when it is written again. */
@@ -94,7 +98,7 @@ describe('a delivery of what lies in the bucket into which results are published
     const expiresAt = systemClock.now().add({ hours: 1 });
     // A crash between the two leaves the first one's ZIP behind.
     for (let attempt = 1; attempt <= 2; attempt += 1) {
-      await node.store.begin(JOB, expiresAt, signal);
+      await node.store.begin(JOB, ABOUT, expiresAt, signal);
       const delivery = await deliver({
         source: node.source,
         publisher: node.publisher,
@@ -102,6 +106,8 @@ describe('a delivery of what lies in the bucket into which results are published
         recordings,
         expiresAt,
         archiving: { level: 0, maxBytes: 1_000_000, maxFiles: 2 },
+        transcoder: null,
+        room: () => Promise.resolve(null),
         clock: systemClock,
         log: silentLog,
         signal,
@@ -114,7 +120,7 @@ describe('a delivery of what lies in the bucket into which results are published
       [1, 2].map((part) => `${results}/audio/${JOB}/gravacoes-20251027-0800-parte-${part}-de-2.zip`),
     );
 
-    const links = await linksOf(delivery, node.publisher, node.source.direct, 100);
+    const links = await linksOf(node.links, delivery, node.source.direct, 100);
     expect(links.recordings).toHaveLength(searched.length);
     for (const { url, sizeBytes, fileName } of links.recordings) {
       const answer = await fetch(url!);
@@ -122,8 +128,14 @@ describe('a delivery of what lies in the bucket into which results are published
       expect([answer.status, (await answer.bytes()).length]).toEqual([200, sizeBytes]);
     }
 
-    expect(await node.store.sweepExpired(expiresAt, signal)).toBe('removed 1 expired delivery');
+    const after = expiresAt.add({ milliseconds: 1 });
+    expect(await node.store.sweepExpired(after, signal)).toBe('removed 1 expired delivery');
     expect(await objects()).toEqual(before);
+    // Of what has no record, only what lies as this node's own does is anybody's of it.
+    const orphans = await node.store.sweepOrphans(after.add({ hours: 48 }), signal);
+    expect(orphans).toBe('removed 1 delivery without a record');
+    const orphan = `${results}/audio/${OTHER_JOB}/a.wav`;
+    expect([...(await objects()).keys()]).toEqual([...before.keys()].filter((key) => key !== orphan));
     for (const Key of before.keys()) await ceph.client.send(new DeleteObjectCommand({ Bucket: BUCKET, Key }));
   });
 });

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import {
   CreateMultipartUploadCommand,
+  GetObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  NoSuchKey,
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
@@ -20,7 +22,14 @@ import { type Ceph, startCeph } from '../support/ceph.ts';
 import { allRecordings, readZip, testZip } from '../support/delivery.ts';
 import { createMemorySource } from '../support/memory-source.ts';
 import { eventually } from '../support/process.ts';
-import { audioObject, bodyOf, JOB, OTHER_JOB, publisherContract } from '../support/publisher-contract.ts';
+import {
+  audioObject,
+  bodyOf,
+  JOB,
+  OTHER_JOB,
+  presignContract,
+  publisherContract,
+} from '../support/publisher-contract.ts';
 import { needs } from '../support/requirements.ts';
 
 const { describe, test } = needs('ceph', 'unzip', 'python');
@@ -43,8 +52,20 @@ async function harness() {
   });
   return {
     publisher,
+    presign: publisher.presign!,
     prefix,
+    now: () => systemClock.now(),
     inAnHour: systemClock.now().add({ hours: 1 }),
+    content: async (key: string): Promise<Buffer | null> => {
+      try {
+        const Key = `${prefix}/audio/${key}`;
+        const { Body } = await ceph.client.send(new GetObjectCommand({ Bucket: BUCKET, Key }));
+        return Buffer.from((await Body?.transformToByteArray()) ?? []);
+      } catch (error) {
+        if (error instanceof NoSuchKey) return null;
+        throw error;
+      }
+    },
     fetch: async (url: string) => {
       const answer = await fetch(url);
       const body = Buffer.from(await answer.arrayBuffer());
@@ -89,6 +110,7 @@ describe('on a Ceph S3 gateway', () => {
   });
 
   publisherContract(describe, 's3', harness);
+  presignContract(describe, 's3', harness);
 
   test('everything lies below prefix, node and job', async () => {
     await using made = await harness();
@@ -101,7 +123,7 @@ describe('on a Ceph S3 gateway', () => {
     const object = audioObject(JOB, 'a.wav');
     await made.publisher.put(object, bodyOf(1), signal);
     await made.publisher.put(audioObject(OTHER_JOB, 'a.wav'), bodyOf(1), signal);
-    const link = await made.publisher.link(object, systemClock.now().add({ seconds: 3 }));
+    const link = await made.presign.link(object, systemClock.now().add({ seconds: 3 }));
     expect((await made.fetch(link)).status).toBe(200);
     expect((await made.fetch(link.replace(/X-Amz-Expires=\d+/, 'X-Amz-Expires=9999'))).status).toBe(403);
     expect((await made.fetch(link.replaceAll(JOB, OTHER_JOB))).status).toBe(403);
@@ -127,7 +149,7 @@ describe('on a Ceph S3 gateway', () => {
     await using made = await harness();
     const object = audioObject(JOB, 'a.wav');
     await made.publisher.put(object, Readable.from([Buffer.from('0123456789')]), signal);
-    const link = await made.publisher.link(object, made.inAnHour);
+    const link = await made.presign.link(object, made.inAnHour);
     const answer = await fetch(link, { headers: { range: 'bytes=2-4' } });
     expect([answer.status, await answer.text()]).toEqual([206, '234']);
   });
@@ -175,6 +197,22 @@ describe('on a Ceph S3 gateway', () => {
     await made.leaveUpload(other);
     await made.publisher.removeJob(JOB, signal);
     expect(await made.keys()).toEqual({ objects: [], uploads: [other] });
+  });
+
+  test('a job is known by an unfinished upload alone, and of no other is told', async () => {
+    await using made = await harness();
+    const { publisher, prefix } = made;
+    await made.leaveUpload(`${prefix}/audio/${JOB}/g.zip`);
+    await made.leaveUpload(`${prefix}/audio2/${OTHER_JOB}/g.zip`);
+    for (const Key of [`${prefix}/audio2/${OTHER_JOB}/a.wav`, `${prefix}/${OTHER_JOB}/a.wav`]) {
+      await ceph.client.send(new PutObjectCommand({ Bucket: BUCKET, Key, Body: 'som' }));
+    }
+    const found: string[] = [];
+    for await (const page of publisher.jobs(signal)) found.push(...page);
+    expect(found).toEqual([JOB]);
+    expect(await publisher.newestOf(JOB, signal)).not.toBeNull();
+    await publisher.removeJob(JOB, signal);
+    expect(await publisher.newestOf(JOB, signal)).toBeNull();
   });
 
   test('a bucket that is not there, and a wrong secret, are refused with what to do', async () => {
@@ -237,6 +275,8 @@ describe('on a Ceph S3 gateway', () => {
       recordings,
       expiresAt: made.inAnHour,
       archiving: { level: 0, maxBytes: 1_000_000_000, maxFiles: 1000 },
+      transcoder: null,
+      room: () => Promise.resolve(null),
       clock: systemClock,
       log: silentLog,
       signal,
@@ -249,14 +289,14 @@ describe('on a Ceph S3 gateway', () => {
       contentType: 'application/zip',
       disposition: 'attachment',
     } as const;
-    const { body } = await made.fetch(await publisher.link(zip, made.inAnHour));
+    const { body } = await made.fetch(await made.presign.link(zip, made.inAnHour));
     expect(await testZip(body)).toContain('No errors detected');
     const entries = await readZip(body);
     expect(entries.size).toBe(13);
     for (const { recording, fileName, key } of delivery.items) {
       const original = files[recording.key]!;
       expect(entries.get(fileName)?.equals(original)).toBe(true);
-      const single = await made.fetch(await publisher.link(audioObject(JOB, fileName), made.inAnHour));
+      const single = await made.fetch(await made.presign.link(audioObject(JOB, fileName), made.inAnHour));
       expect([key, single.body.equals(original)]).toEqual([`${JOB}/${fileName}`, true]);
     }
     expect(await publisher.size(published!.key, signal)).toBe(published!.sizeBytes);

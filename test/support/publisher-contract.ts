@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Readable } from 'node:stream';
 import { expect, type describe as vitestDescribe, test } from 'vitest';
-import type { PublishedObject, Publisher } from '../../node/delivery/publisher.ts';
+import type { Presign, PublishedObject, Publisher } from '../../node/delivery/publisher.ts';
 import { AppError } from '../../node/platform/errors.ts';
 
 /** What a person gets who opens a link. */
@@ -14,6 +14,15 @@ export interface Fetched {
 
 export interface PublisherHarness extends AsyncDisposable {
   readonly publisher: Publisher;
+  /** Now, by the clock that stamps what is published. */
+  now(): Temporal.Instant;
+  /** What lies under a key; null where nothing does. */
+  content(key: string): Promise<Buffer | null>;
+}
+
+export interface PresignHarness extends AsyncDisposable {
+  readonly publisher: Publisher;
+  readonly presign: Presign;
   /** An hour from now, by the publisher's clock. */
   readonly inAnHour: Temporal.Instant;
   fetch(url: string): Promise<Fetched>;
@@ -66,44 +75,12 @@ export function publisherContract(
       expect(await publisher.size(`${OTHER_JOB}/a.wav`, signal)).toBeNull();
     });
 
-    test('gives a link that opens this object, with its type and the way to show it', async () => {
-      await using made = await make();
-      const object = audioObject(JOB, 'a.wav');
-      await made.publisher.put(object, Readable.from([Buffer.from('som')]), signal);
-      const got = await made.fetch(await made.publisher.link(object, made.inAnHour));
-      expect({ ...got, body: got.body.toString() }).toEqual({
-        status: 200,
-        body: 'som',
-        contentType: 'audio/wav',
-        disposition: 'inline; filename="a.wav"',
-      });
-      const zip = {
-        key: `${JOB}/z.zip`,
-        fileName: 'z.zip',
-        contentType: 'application/zip',
-        disposition: 'attachment',
-      } as const;
-      await made.publisher.put(zip, Readable.from([Buffer.from('zip')]), signal);
-      const saved = await made.fetch(await made.publisher.link(zip, made.inAnHour));
-      expect(saved).toMatchObject({
-        contentType: 'application/zip',
-        disposition: 'attachment; filename="z.zip"',
-      });
-    });
-
-    test('tells that its links live as long as wanted, its credentials being lasting', async () => {
-      await using made = await make();
-      const end = await made.publisher.linksUntil(made.inAnHour);
-      expect(end?.toString()).toBe(made.inAnHour.toString());
-    });
-
     test('stores a body of many parts byte for byte', async () => {
       await using made = await make();
       const object = audioObject(JOB, 'longa.wav');
       const expected = Buffer.concat(await bodyOf(12).toArray());
       expect(await made.publisher.put(object, bodyOf(12), signal)).toBe(expected.length);
-      const { body } = await made.fetch(await made.publisher.link(object, made.inAnHour));
-      expect(body.equals(expected)).toBe(true);
+      expect((await made.content(object.key))?.equals(expected)).toBe(true);
     });
 
     test('replaces an earlier object of the same key', async () => {
@@ -173,12 +150,36 @@ export function publisherContract(
       for (const object of [audioObject(JOB, 'a.wav'), audioObject(JOB, 'b.wav'), kept]) {
         await publisher.put(object, Readable.from([Buffer.from('som')]), signal);
       }
-      const link = await publisher.link(audioObject(JOB, 'a.wav'), made.inAnHour);
       await publisher.removeJob(JOB, signal);
       expect(await publisher.size(`${JOB}/a.wav`, signal)).toBeNull();
-      expect((await made.fetch(link)).status).toBe(404);
-      expect((await made.fetch(await publisher.link(kept, made.inAnHour))).body.toString()).toBe('som');
+      expect(await made.content(`${JOB}/a.wav`)).toBeNull();
+      expect((await made.content(kept.key))?.toString()).toBe('som');
       await publisher.removeJob(JOB, signal);
+    });
+
+    test('tells each job of which anything lies there, and how old the newest of it is', async () => {
+      await using made = await make();
+      const { publisher } = made;
+      const found = async (): Promise<string[]> => {
+        const pages: string[] = [];
+        for await (const page of publisher.jobs(signal)) pages.push(...page);
+        return pages.toSorted();
+      };
+      expect([await found(), await publisher.newestOf(JOB, signal)]).toEqual([[], null]);
+      const before = made.now().subtract({ seconds: 2 });
+      const jobs = Array.from({ length: 7 }, (_, index) => `${index}`.repeat(64));
+      for (const name of ['a.wav', 'b.wav']) {
+        for (const job of jobs) {
+          await publisher.put(audioObject(job, name), Readable.from([Buffer.from('som')]), signal);
+        }
+      }
+      expect(await found()).toEqual(jobs);
+      const newest = await publisher.newestOf('3'.repeat(64), signal);
+      expect(Temporal.Instant.compare(newest!, before)).toBe(1);
+      expect(Temporal.Instant.compare(newest!, made.now().add({ seconds: 2 }))).toBe(-1);
+      await publisher.removeJob('3'.repeat(64), signal);
+      expect(await found()).toEqual(jobs.filter((job) => !job.startsWith('3')));
+      expect(await publisher.newestOf('3'.repeat(64), signal)).toBeNull();
     });
 
     test.each(['x/a.wav', `${JOB}/../${OTHER_JOB}/a.wav`, `${JOB}/.a`, `${JOB}/a/b`, JOB])(
@@ -191,5 +192,55 @@ export function publisherContract(
         });
       },
     );
+  });
+}
+
+/** What every publisher keeps that makes links by itself. */
+export function presignContract(
+  describe: typeof vitestDescribe | ReturnType<typeof vitestDescribe.skipIf>,
+  label: string,
+  make: () => Promise<PresignHarness>,
+): void {
+  describe(`links of a publisher: ${label}`, () => {
+    test('open what they are of, and say nothing of it once it is gone', async () => {
+      await using made = await make();
+      const object = audioObject(JOB, 'a.wav');
+      await made.publisher.put(object, Readable.from([Buffer.from('som')]), signal);
+      const link = await made.presign.link(object, made.inAnHour);
+      expect((await made.fetch(link)).status).toBe(200);
+      await made.publisher.removeJob(JOB, signal);
+      expect((await made.fetch(link)).status).toBe(404);
+    });
+
+    test('gives a link that opens this object, with its type and the way to show it', async () => {
+      await using made = await make();
+      const object = audioObject(JOB, 'a.wav');
+      await made.publisher.put(object, Readable.from([Buffer.from('som')]), signal);
+      const got = await made.fetch(await made.presign.link(object, made.inAnHour));
+      expect({ ...got, body: got.body.toString() }).toEqual({
+        status: 200,
+        body: 'som',
+        contentType: 'audio/wav',
+        disposition: 'inline; filename="a.wav"',
+      });
+      const zip = {
+        key: `${JOB}/z.zip`,
+        fileName: 'z.zip',
+        contentType: 'application/zip',
+        disposition: 'attachment',
+      } as const;
+      await made.publisher.put(zip, Readable.from([Buffer.from('zip')]), signal);
+      const saved = await made.fetch(await made.presign.link(zip, made.inAnHour));
+      expect(saved).toMatchObject({
+        contentType: 'application/zip',
+        disposition: 'attachment; filename="z.zip"',
+      });
+    });
+
+    test('tells that its links live as long as wanted, its credentials being lasting', async () => {
+      await using made = await make();
+      const end = await made.presign.linksUntil(made.inAnHour);
+      expect(end?.toString()).toBe(made.inAnHour.toString());
+    });
   });
 }

@@ -326,7 +326,10 @@ describe('a file that changes while it is read ahead', () => {
       const { size } = await file.stat();
       opened += 1;
       await meddle(path, opened);
-      return { stream: exactStream(file, size, recording.key), sizeBytes: size, fault: null };
+      return {
+        stream: exactStream(file, size, recording.key),
+        ...{ sizeBytes: size, fault: null, audio: { seconds: null, playable: true } },
+      };
     };
     const archive = await archiveOf(source, { source: { ...source, open } });
     const entries = readZip(await collect(archive.stream!));

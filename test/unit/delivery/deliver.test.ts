@@ -1,16 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { readZip } from '../../../demo/zip-reader.ts';
-import { type ArchivingLimits, deliver, recordingObject, zipObject } from '../../../node/delivery/deliver.ts';
+import { type ArchivingLimits, deliver } from '../../../node/delivery/deliver.ts';
+import { recordingObject, zipObject } from '../../../node/delivery/published-object.ts';
 import { deliverySchema } from '../../../node/delivery/manifest.ts';
+import { refuseWithoutRoom } from '../../../node/delivery/needed-room.ts';
 import type { Publisher } from '../../../node/delivery/publisher.ts';
 import { WHOLE_MAX_BYTES } from '../../../node/delivery/read-ahead.ts';
 import { AppError } from '../../../node/platform/errors.ts';
 import { createLog, silentLog } from '../../../node/platform/log.ts';
 import type { DirectLinks } from '../../../node/recordings/source.ts';
-import { recordingName, wav } from '../../support/audio.ts';
+import { gsm, recordingName, wav, WAV_BYTES_PER_SECOND } from '../../support/audio.ts';
 import { allRecordings } from '../../support/delivery.ts';
 import { fixedClock } from '../../support/fixed-clock.ts';
 import { createMemoryPublisher } from '../../support/memory-publisher.ts';
+import { CONVERTED, createMemoryTranscoder } from '../../support/memory-transcoder.ts';
 import { createMemorySource, type MemorySource } from '../../support/memory-source.ts';
 import { eventually } from '../../support/process.ts';
 import { JOB } from '../../support/publisher-contract.ts';
@@ -27,9 +30,11 @@ interface Setup {
   readonly limits?: Partial<ArchivingLimits>;
   /** Whether the source has links to its recordings where they lie. */
   readonly direct?: boolean;
+  /** Bytes that it may fill; null: nobody counts. */
+  readonly room?: number | null;
 }
 
-async function setup({ files = FILES, limits = {}, direct = false }: Setup = {}) {
+async function setup({ files = FILES, limits = {}, direct = false, room = null }: Setup = {}) {
   const clock = fixedClock();
   const links: DirectLinks = {
     link: async ({ key }) => `http://source.example.test/${key}`,
@@ -40,6 +45,7 @@ async function setup({ files = FILES, limits = {}, direct = false }: Setup = {})
   const logged: string[] = [];
   const log = createLog({ level: 'info', style: 'terminal', write: (line) => logged.push(line.trim()) });
   const publisher = createMemoryPublisher(clock);
+  const transcoder = createMemoryTranscoder();
   const recordings = await allRecordings(source);
   const run = (signal = new AbortController().signal, to: Publisher = publisher) =>
     deliver({
@@ -49,12 +55,14 @@ async function setup({ files = FILES, limits = {}, direct = false }: Setup = {})
       recordings,
       expiresAt: clock.now().add({ hours: 24 }),
       archiving: { ...LIMITS, ...limits },
+      transcoder,
+      room: async () => room,
       clock,
       log,
       signal,
       progress: (text) => told.push(text),
     });
-  return { source, publisher, recordings, run, told, logged, clock };
+  return { source, publisher, transcoder, recordings, run, told, logged, clock };
 }
 
 function zipNames(zip: Buffer | undefined): string[] {
@@ -91,6 +99,9 @@ describe('a delivery', () => {
         key: `${JOB}/${names[index]}`,
         fault: null,
         fileName: names[index],
+        seconds: Math.round(((recording.sizeBytes - 44) / WAV_BYTES_PER_SECOND) * 1000) / 1000,
+        playable: true,
+        playKey: null,
       })),
       totalBytes: 1_270_000,
     });
@@ -304,6 +315,8 @@ test.each([true, false])(
       recordings: recordings.map((one) => (one.key === SECOND ? { ...one, archived: true } : one)),
       expiresAt: clock.now().add({ hours: 24 }),
       archiving: LIMITS,
+      transcoder: null,
+      room: async () => null,
       clock,
       log: silentLog,
       signal: new AbortController().signal,
@@ -312,6 +325,150 @@ test.each([true, false])(
     expect(asked).not.toContain(SECOND);
   },
 );
+
+describe('recordings that browsers cannot play', () => {
+  const GSM = recordingName('1121', '2003', '20251029-110000', '1761548400.9', 'gsm');
+  const BASE = '20251029-110000_1121_2003';
+  const MIXED = { [FIRST]: wav(200_000, 1), [GSM]: gsm(500) };
+
+  test.each([false, true])(
+    'are converted beside the original, which is in the ZIP (direct: %s)',
+    async (direct) => {
+      const { run, publisher, source, transcoder } = await setup({ files: MIXED, direct });
+      const delivery = await run();
+      const playKey = `${JOB}/${BASE}.tocar.wav`;
+      expect(delivery.items).toMatchObject([
+        { playable: true, playKey: null },
+        { key: direct ? GSM : `${JOB}/${BASE}.gsm`, playable: false, seconds: 10, playKey },
+      ]);
+      expect(publisher.objects.get(playKey)).toMatchObject({
+        object: {
+          key: playKey,
+          fileName: `${BASE}.tocar.wav`,
+          contentType: 'audio/wav',
+          disposition: 'inline',
+        },
+        content: Buffer.concat([CONVERTED, gsm(500)]),
+      });
+      const entries = readZip(publisher.objects.get(ZIP)!.content);
+      expect(entries.find(({ name }) => name === `${BASE}.gsm`)?.content.equals(gsm(500))).toBe(true);
+      expect(entries.at(-1)?.content.toString()).toContain('"0:00:10"');
+      expect(transcoder.asked).toEqual(['gsm']);
+      expect(deliverySchema.parse(delivery)).toEqual(delivery);
+      nothingIsOpen(source);
+    },
+  );
+
+  test('have names of their own where others are called alike', async () => {
+    const wav49 = recordingName('1121', '2003', '20251029-110000');
+    const content = wav(200_000);
+    content.writeUInt16LE(0x31, 20);
+    const { run } = await setup({ files: { [GSM]: gsm(500), [wav49]: content } });
+    const { items } = await run();
+    const [first, second] = items.map(({ playKey }) => playKey ?? '').toSorted((a, b) => (a < b ? -1 : 1));
+    expect(first).toMatch(/\.(?:gsm|wav)\.tocar\.wav$/);
+    expect(second).toBe(`${JOB}/${BASE}.tocar.wav`);
+  });
+
+  test('are delivered as they are where they cannot be converted', async () => {
+    const { run, transcoder, publisher } = await setup({ files: MIXED });
+    transcoder.unknown.add('gsm');
+    const { items, zips } = await run();
+    expect(items[1]).toMatchObject({ key: `${JOB}/${BASE}.gsm`, playable: false, playKey: null });
+    expect(zips[0]?.count).toBe(2);
+    expect(publisher.objects.size).toBe(3);
+  });
+
+  test('are delivered as they are where what was made of them cannot be published', async () => {
+    const { run, publisher, logged } = await setup({ files: MIXED });
+    publisher.failPut = (key) =>
+      key.includes('.tocar.') ? new AppError('publish.unavailable', 'full') : null;
+    const { items } = await run();
+    expect(items[1]).toMatchObject({ key: `${JOB}/${BASE}.gsm`, playKey: null });
+    expect(logged.join()).toMatch(/could not be published.*publish\.unavailable/);
+  });
+
+  test('are not converted where that would fill the disk', async () => {
+    const { run, transcoder } = await setup({ files: MIXED, room: (200_000 + 16_500) * 2 });
+    transcoder.unknown.clear();
+    expect((await run()).items[1]?.playKey).toBe(`${JOB}/${BASE}.tocar.wav`);
+    const tight = await setup({ files: { [GSM]: gsm(500) }, room: 16_500 * 2 });
+    expect((await tight.run()).items[0]?.playKey).toBeNull();
+    expect(tight.transcoder.asked).toEqual([]);
+  });
+
+  test('are converted two at a time, whatever their number, while the rest goes on', async () => {
+    const names = Array.from({ length: 9 }, (_, index) =>
+      recordingName('1121', `200${index}`, '20251029-110000', '1761548400.9', 'gsm'),
+    );
+    const files = Object.fromEntries(names.map((name) => [name, gsm(500)]));
+    const { run, transcoder, publisher } = await setup({ files });
+    const held = Promise.withResolvers<void>();
+    transcoder.hold = held.promise;
+    const delivered = run();
+    await eventually('all else', () => publisher.objects.size === 10);
+    expect(transcoder.running.now).toBe(2);
+    held.resolve();
+    const { items } = await delivered;
+    expect(items.every(({ playKey }) => playKey !== null)).toBe(true);
+    expect(transcoder.running).toEqual({ now: 0, most: 2 });
+  });
+
+  test('are not waited for long when all else is delivered', async () => {
+    const { run, transcoder, publisher, clock, source } = await setup({ files: MIXED });
+    transcoder.hold = new Promise(() => undefined);
+    let isDone = false;
+    const delivered = run().finally(() => (isDone = true));
+    await eventually('all else', () => publisher.objects.size === 3);
+    await eventually('the end', () => {
+      if (!isDone) clock.advance({ minutes: 1 });
+      return isDone;
+    });
+    expect((await delivered).items[1]).toMatchObject({ key: `${JOB}/${BASE}.gsm`, playKey: null });
+    expect(transcoder.running.now).toBe(0);
+    nothingIsOpen(source);
+  });
+
+  test('end with a delivery that fails or is cancelled', async () => {
+    const failing = await setup({ files: MIXED });
+    failing.transcoder.hold = new Promise(() => undefined);
+    failing.publisher.failPut = (key) =>
+      key.endsWith('.zip') ? new AppError('publish.unavailable', 'no') : null;
+    await expect(failing.run()).rejects.toMatchObject({ code: 'publish.unavailable' });
+    expect(failing.transcoder.running.now).toBe(0);
+
+    await eventually('all to be closed', () => failing.source.openStreams.now === 0);
+
+    const cancelled = await setup({ files: MIXED });
+    cancelled.transcoder.hold = new Promise(() => undefined);
+    const aborter = new AbortController();
+    const delivered = cancelled.run(aborter.signal);
+    await eventually('a conversion', () => cancelled.transcoder.running.now === 1);
+    aborter.abort(new Error('cancelled'));
+    await expect(delivered).rejects.toThrow('cancelled');
+    expect(cancelled.transcoder.running.now).toBe(0);
+    await eventually('all to be closed', () => cancelled.source.openStreams.now === 0);
+  });
+});
+
+describe('a delivery that does not fit on its disk', () => {
+  test.each([
+    ['singly and in a ZIP', false, 2 * 1_270_000],
+    ['in a ZIP alone', true, 1_270_000],
+  ])('is refused before anything is published (%s)', async (_, direct, needed) => {
+    const { run, publisher, source } = await setup({ direct, room: needed - 1 });
+    await expect(run()).rejects.toMatchObject({ code: 'publish.no-room', retriable: true });
+    expect(publisher.objects.size).toBe(0);
+    expect(source.openStreams.most).toBe(0);
+    await expect((await setup({ direct, room: needed })).run()).resolves.toMatchObject({ job: JOB });
+  });
+
+  test('does not count what will only be listed', async () => {
+    const { recordings } = await setup();
+    const archived = recordings.map((one) => ({ ...one, archived: true as const }));
+    await refuseWithoutRoom({ source: { direct: null }, recordings: archived, room: async () => 0 });
+  });
+});
 
 describe('how far it is', () => {
   test('is told in files and bytes of both branches, up to the end', async () => {

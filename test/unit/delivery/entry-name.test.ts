@@ -87,18 +87,26 @@ describe('the name a recording is delivered under', () => {
 });
 
 describe('manifesto.csv', () => {
+  const lasting = (seconds: number | null) => ({ seconds, playable: true });
+
   test('lists what is in the ZIP and what was left out, in words', () => {
     const csv = manifestCsv([
-      { recording: recording(), fileName: 'x.wav', sizeBytes: 100, fault: null },
-      { recording: recording(), fileName: 'y.wav', sizeBytes: 100, fault: 'growing' },
-      { recording: recording({ origin: '+55' }), fileName: 'z.wav', sizeBytes: null, fault: 'vanished' },
+      { recording: recording(), fileName: 'x.wav', sizeBytes: 100, fault: null, audio: lasting(59.6) },
+      { recording: recording(), fileName: 'y.wav', sizeBytes: 100, fault: 'growing', audio: lasting(null) },
+      {
+        recording: recording({ origin: '+55' }),
+        fileName: 'z.wav',
+        sizeBytes: null,
+        fault: 'vanished',
+        audio: null,
+      },
     ]);
     expect(Buffer.concat(csv).toString()).toBe(
       [
-        '\uFEFF"Arquivo";"Data";"Hora";"Origem";"Destino";"Tamanho (bytes)";"Situação";"Arquivo original"',
-        '"x.wav";"27/10/2025";"08:01:02";"1121";"5511999990000";"100";"Incluída";"2025/10/27/a.wav"',
-        '"y.wav";"27/10/2025";"08:01:02";"1121";"5511999990000";"100";"Incluída com ressalva: a chamada ainda estava sendo gravada";"2025/10/27/a.wav"',
-        '"";"27/10/2025";"08:01:02";"\'+55";"5511999990000";"";"Não incluída: o arquivo não existe mais";"2025/10/27/a.wav"',
+        '\uFEFF"Arquivo";"Data";"Hora";"Origem";"Destino";"Duração";"Tamanho (bytes)";"Situação";"Arquivo original"',
+        '"x.wav";"27/10/2025";"08:01:02";"1121";"5511999990000";"0:01:00";"100";"Incluída";"2025/10/27/a.wav"',
+        '"y.wav";"27/10/2025";"08:01:02";"1121";"5511999990000";"";"100";"Incluída com ressalva: a chamada ainda estava sendo gravada";"2025/10/27/a.wav"',
+        '"";"27/10/2025";"08:01:02";"\'+55";"5511999990000";"";"";"Não incluída: o arquivo não existe mais";"2025/10/27/a.wav"',
         '',
       ].join('\r\n'),
     );
@@ -106,7 +114,13 @@ describe('manifesto.csv', () => {
 
   test('is the same text in however many blocks it is made', () => {
     const lines = Array.from({ length: 2_000 }, (_, index) => {
-      return { recording: recording({ key: `${index}` }), fileName: 'x.wav', sizeBytes: 1, fault: null };
+      return {
+        recording: recording({ key: `${index}` }),
+        fileName: 'x.wav',
+        sizeBytes: 1,
+        fault: null,
+        audio: lasting(1),
+      };
     });
     const blocks = manifestCsv(lines);
     expect(blocks.length).toBeGreaterThan(2);

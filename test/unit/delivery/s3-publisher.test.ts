@@ -7,7 +7,7 @@ import type { Publisher } from '../../../node/delivery/publisher.ts';
 import { createS3Publisher } from '../../../node/delivery/s3-publisher.ts';
 import { silentLog } from '../../../node/platform/log.ts';
 import { fixedClock } from '../../support/fixed-clock.ts';
-import { audioObject, bodyOf, JOB } from '../../support/publisher-contract.ts';
+import { audioObject, bodyOf, JOB, OTHER_JOB } from '../../support/publisher-contract.ts';
 
 /** Behaviour that only AWS shows, played in front of the S3 client. */
 const ENDPOINT = 'http://s3.example.test';
@@ -256,12 +256,79 @@ describe('what is asked of S3', () => {
     ).rejects.toMatchObject({ code: 'publish.elsewhere' });
   });
 
+  const jobsOf = async (publisher: Publisher): Promise<string[][]> => {
+    const pages: string[][] = [];
+    for await (const page of publisher.jobs(signal)) pages.push([...page]);
+    return pages;
+  };
+
+  test('to tell its jobs is a request for each 1,000, of directories alone, and one for uploads', async () => {
+    const asked: Record<string, string>[] = [];
+    const directory = (name: string): string => `<CommonPrefixes><Prefix>${name}/</Prefix></CommonPrefixes>`;
+    server.use(
+      http.get(ANY, ({ request }) => {
+        const query = Object.fromEntries(new URL(request.url).searchParams);
+        asked.push(query);
+        if ('uploads' in query) {
+          const upload = `<Upload><Key>parelha/audio/${OTHER_JOB}/g.zip</Key><UploadId>u</UploadId></Upload>`;
+          return answerXml(`<ListMultipartUploadsResult>${upload}${upload}</ListMultipartUploadsResult>`);
+        }
+        const isLast = query['continuation-token'] === 'next';
+        const more = isLast ? '' : '<NextContinuationToken>next</NextContinuationToken>';
+        const strange = [
+          'other/file',
+          `outro/audio/${JOB}`,
+          'parelha/audio/leia-me',
+          `parelha/audio2/${JOB}`,
+        ];
+        const found = isLast ? `parelha/audio/${'1'.repeat(64)}` : `parelha/audio/${JOB}`;
+        const all = [...strange, found].map(directory).join('');
+        return answerXml(
+          `<ListBucketResult><IsTruncated>${!isLast}</IsTruncated>${more}${all}</ListBucketResult>`,
+        );
+      }),
+    );
+    expect(await jobsOf(await publisherOf())).toEqual([[JOB], ['1'.repeat(64)], [OTHER_JOB]]);
+    expect(asked).toHaveLength(3);
+    for (const query of asked) expect(query['prefix']).toBe('parelha/audio/');
+    expect(asked.map((query) => query['delimiter'])).toEqual(['/', '/', undefined]);
+  });
+
+  test('the newest of a job is its last object, or an upload that was begun later', async () => {
+    const entry = (time: string): string =>
+      `<Contents><Key>parelha/audio/${JOB}/a</Key><LastModified>${time}</LastModified></Contents>`;
+    let uploads = '';
+    server.use(
+      http.get(ANY, ({ request }) =>
+        new URL(request.url).searchParams.has('uploads')
+          ? answerXml(`<ListMultipartUploadsResult>${uploads}</ListMultipartUploadsResult>`)
+          : answerXml(
+              `<ListBucketResult>${entry('2025-10-27T08:00:00.000Z')}${entry('2025-10-27T07:00:00.000Z')}</ListBucketResult>`,
+            ),
+      ),
+    );
+    const publisher = await publisherOf();
+    expect((await publisher.newestOf(JOB, signal))?.toString()).toBe('2025-10-27T08:00:00Z');
+    const initiated = '<Initiated>2025-10-27T09:00:00.000Z</Initiated>';
+    uploads = `<Upload><Key>parelha/audio/${JOB}/g.zip</Key><UploadId>u</UploadId>${initiated}</Upload>`;
+    expect((await publisher.newestOf(JOB, signal))?.toString()).toBe('2025-10-27T09:00:00Z');
+  });
+
+  test('a listing that is refused says what to do', async () => {
+    server.use(http.get(ANY, () => failure(403, 'AccessDenied')));
+    const publisher = await publisherOf();
+    await expect(jobsOf(publisher)).rejects.toMatchObject({ code: 'publish.refused' });
+    await expect(publisher.newestOf(JOB, signal)).rejects.toMatchObject({ code: 'publish.refused' });
+  });
+
   test('a link names the object below prefix, node and job, and says how it is shown', async () => {
     const publisher = await publisherOf();
-    const link = new URL(await publisher.link(audioObject(JOB, 'a.wav'), clock.now().add({ hours: 24 })));
+    const link = new URL(
+      await publisher.presign!.link(audioObject(JOB, 'a.wav'), clock.now().add({ hours: 24 })),
+    );
     expect(link.pathname).toBe(`/bucket/parelha/audio/${JOB}/a.wav`);
     expect(link.searchParams.get('response-content-disposition')).toBe('inline; filename="a.wav"');
-    await expect(publisher.link(audioObject(JOB, 'a.wav'), clock.now())).rejects.toMatchObject({
+    await expect(publisher.presign!.link(audioObject(JOB, 'a.wav'), clock.now())).rejects.toMatchObject({
       code: 'publish.expired',
     });
     expect(publisher.warnings()).toEqual([]);
