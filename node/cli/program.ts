@@ -7,6 +7,7 @@ import { addDoubt } from './doubt.ts';
 import { EXIT, EXIT_HELP } from './exit-codes.ts';
 import { addIndex } from './indexes.ts';
 import { addLeadership } from './leadership.ts';
+import { addLink } from './link.ts';
 import { addMac } from './mac.ts';
 import { addPair } from './pair.ts';
 import { addLockout } from './lockout.ts';
@@ -56,6 +57,7 @@ function createProgram(io: Io): Command {
   addAudit(program, io);
   addServer(program, io);
   addMac(program, io);
+  addLink(program, io);
   return program;
 }
 

@@ -158,6 +158,9 @@ function jobText(job: JobView): string {
     parts.push('', table(['STEP', 'BEGUN', 'DONE'], rows));
   }
   if (job.links.length > 0) parts.push('', linksText(job));
+  if (job.linksRevokedAt !== null) {
+    parts.push('', `Its links were revoked ${localTime(job.linksRevokedAt)}: none of them opens.`);
+  }
   return parts.join('\n');
 }
 

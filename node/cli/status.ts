@@ -3,6 +3,7 @@ import type { PeerStatus } from '../../protocol/messages.ts';
 import type { NodeStatus, PeerView } from '../listeners/control-contract.ts';
 import { type Context, type Io, runCommand } from './context.ts';
 import { EXIT } from './exit-codes.ts';
+import { diskText, stateText } from './room-text.ts';
 import { indexLine } from './index-text.ts';
 import { facts, humanDuration, localTime, neutral, table } from './text.ts';
 
@@ -105,7 +106,8 @@ function both(status: NodeStatus, now: Temporal.Instant): string {
   const own = facts([
     ['MODE', `${status.mode} (the first role; node-ctl promote and demote change it)`],
     ['publisher', status.publisher],
-    ['state', status.stateDir],
+    ['state', stateText(status, now)],
+    ['disk', status.disk === null ? null : diskText(status.disk)],
     ...status.indexes.map((index) => ['index', indexLine(index, now)] as const),
     ['peer', peer === null ? 'none: this node is alone' : peerText(peer)],
   ]);

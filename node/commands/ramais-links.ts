@@ -1,74 +1,74 @@
 import type { Job } from '../../protocol/job.ts';
 import type { AuditEvent } from '../audit.ts';
-import { recordingObject, zipObject } from '../delivery/deliver.ts';
-import type { DeliveredItem, Delivery } from '../delivery/manifest.ts';
-import type { Publisher } from '../delivery/publisher.ts';
-import { contentTypeOf } from '../delivery/content-type.ts';
+import type { Delivery } from '../delivery/manifest.ts';
+import { pageParts } from '../delivery/page-name.ts';
+import { plays } from '../links/link-target.ts';
+import type { Links } from '../links/links.ts';
+import { deliveredOf } from '../links/delivered.ts';
 import type { DirectLinks } from '../recordings/source.ts';
-import type { RecordingView, ResultView } from '../replies/views.ts';
+import type { RecordingView, ResultView, ZipView } from '../replies/views.ts';
 
 /** Links to a delivery, and when they truly die. */
-export type DeliveryLinks = Pick<ResultView, 'recordings' | 'zips' | 'expiresAt' | 'mayEndEarlier'>;
+export type DeliveryLinks = Pick<
+  ResultView,
+  'recordings' | 'zips' | 'expiresAt' | 'mayEndEarlier' | 'pageUrl'
+>;
 
 /**
- * Makes the links of a delivery: of its ZIPs, and of its first `maxListed` recordings (each costs a signature).
- * `direct` is of the source that the recordings lie in.
+ * Makes the links of a delivery: of its ZIPs, its page where there `hasPage`, and its first `maxListed` recordings (each
+ * costs a signature). `direct` is of the source that the recordings lie in. @throws what `Links` throws
  */
 export async function linksOf(
+  links: Links,
   delivery: Delivery,
-  publisher: Publisher,
   direct: DirectLinks | null,
   maxListed: number,
+  hasPage = true,
 ): Promise<DeliveryLinks> {
   const wanted = Temporal.Instant.from(delivery.expiresAt);
-  const delivered = delivery.items.filter(({ key }) => key !== null);
-  const isDirect = delivered.some((item) => item.direct === true);
+  const linked = { job: delivery.job, wanted, direct };
+  const delivered = deliveredOf(delivery.items);
   // Asked first: who signs may get credentials that last longer for it.
-  const ends = [
-    await publisher.linksUntil(wanted),
-    ...(isDirect && direct !== null ? [await direct.linksUntil(wanted)] : []),
-  ];
-  const known = ends.filter((end) => end !== null);
-  const expiresAt = known.toSorted((a, b) => Temporal.Instant.compare(a, b))[0] ?? wanted;
-
+  const until = await links.until(
+    linked,
+    delivered.some((item) => item.direct === true),
+  );
   const recordings: RecordingView[] = [];
   for (const [index, item] of delivered.entries()) {
-    const url = index < maxListed ? await linkOf(delivery.job, item, publisher, direct, wanted) : null;
+    const isListed = index < maxListed;
+    const make = plays(item) ? links.toPlay : links.toSave;
+    const url = isListed ? await make(linked, item) : null;
     const { startedAt, origin, destination, sizeBytes } = item.recording;
-    const { fileName, fault } = item;
-    recordings.push({ startedAt, origin, destination, sizeBytes, fileName, url, fault });
+    const { fileName, fault, seconds } = item;
+    const view = { startedAt, origin, destination, sizeBytes, fileName, seconds, fault };
+    recordings.push({ ...view, url, plays: plays(item) });
   }
-  const zips = await Promise.all(
-    delivery.zips.map(async ({ fileName, sizeBytes, count }) => {
-      const url = await publisher.link(zipObject(delivery.job, fileName), wanted);
-      return { fileName, sizeBytes, count, url };
-    }),
-  );
-  return { recordings, zips, expiresAt, mayEndEarlier: ends.includes(null) };
+  const zips: ZipView[] = [];
+  for (const zip of delivery.zips) {
+    const { fileName, sizeBytes, count } = zip;
+    zips.push({ fileName, sizeBytes, count, url: await links.toZip(linked, zip) });
+  }
+  const pageUrl = hasPage ? await links.toPage(linked, 1) : null;
+  return { recordings, zips, expiresAt: until ?? wanted, mayEndEarlier: until === null, pageUrl };
+}
+
+/** Whom links are given to, and who answers them. */
+export interface LinksGiven {
+  /** The requester; `node-ctl` for an operator who is shown them. */
+  readonly to: string | null;
+  readonly kind: Links['kind'];
+  /** Name of the publisher. */
+  readonly publisher: string;
 }
 
 /** That links are about to be given to somebody: which, and until when they open. Never the links themselves. */
-export function linksMadeEvent(job: Job, links: DeliveryLinks, publisher: string): AuditEvent {
-  const { recordings, zips, expiresAt } = links;
+export function linksMadeEvent(job: Job, links: DeliveryLinks, given: LinksGiven): AuditEvent {
+  const { recordings, zips, expiresAt, pageUrl } = links;
   return {
-    ...{ event: 'links.made', job: job.id, to: job.request.requester, publisher },
+    ...{ event: 'links.made', job: job.id, ...given },
     recordings: recordings.filter(({ url }) => url !== null).length,
     zips: zips.map(({ fileName }) => fileName),
+    pages: pageUrl === null ? 0 : pageParts(recordings.length),
     until: expiresAt.toString(),
   };
-}
-
-/** Null where a recording lies in a source that gives no links any more. */
-async function linkOf(
-  job: string,
-  { recording, fileName, direct: isDirect }: DeliveredItem,
-  publisher: Publisher,
-  direct: DirectLinks | null,
-  wanted: Temporal.Instant,
-): Promise<string | null> {
-  if (isDirect !== true) return publisher.link(recordingObject(job, fileName), wanted);
-  const contentType = contentTypeOf(fileName);
-  return direct === null
-    ? null
-    : direct.link(recording, { fileName, contentType, disposition: 'inline' }, wanted);
 }

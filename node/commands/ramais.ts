@@ -1,36 +1,27 @@
 import type { Job, SourceName } from '../../protocol/job.ts';
 import type { Delivery } from '../delivery/manifest.ts';
-import type { People } from '../access/people.ts';
 import { handedOverBy, isResend } from '../forward/forward-origin.ts';
 import { custodyOf, PEER_AWAY } from '../forward/forward-plan.ts';
 import type { Forwarder } from '../forward/forwarder.ts';
-import type { Answers } from '../mail/answers.ts';
 import { AppError } from '../platform/errors.ts';
 import { inTime } from '../platform/in-time.ts';
-import type { FindResult, Measured, RecordingSource } from '../recordings/source.ts';
+import type { Measured, RecordingSource } from '../recordings/source.ts';
 import { confirmationMail } from '../replies/confirmation.ts';
-import { nothingFoundMail } from '../replies/nothing-found.ts';
-import { MAX_LISTED, resultMail } from '../replies/result.ts';
 import { delayedMail } from '../replies/trouble.ts';
-import type { CoverageView, JobView } from '../replies/views.ts';
 import { askerOf } from './asker.ts';
 import type { Command, Ending, JobContext } from './command.ts';
+import { aboutOf, type Answering, answerNothing, answerResult, isLimited, viewOf } from './ramais-answers.ts';
 import { type Delivering, deliverOnce } from './ramais-delivery.ts';
-import type { RamaisGrammar, RamaisParams } from './ramais-grammar.ts';
-import { linksMadeEvent, linksOf } from './ramais-links.ts';
+import type { RamaisParams } from './ramais-grammar.ts';
 
 /** A confirmation waits so long for the numbers of its search; then it goes without them. */
 const MEASURE_MS = 300;
 
-export interface RamaisServices extends Delivering {
-  readonly grammar: RamaisGrammar;
+export interface RamaisServices extends Delivering, Answering {
   /** The sources that this node serves. */
   readonly sources: ReadonlyMap<SourceName, RecordingSource>;
   /** Has the peer search what this node cannot; null for a node alone. */
   readonly forwarder: Forwarder | null;
-  readonly answers: Answers;
-  readonly people: Pick<People, 'find'>;
-  readonly timeZone: string;
 }
 
 /** RAMAIS: finds the recordings of extensions in a range and delivers them, each by itself and all in ZIPs. */
@@ -72,9 +63,8 @@ export function createRamais(services: RamaisServices): Command<RamaisParams> {
           ? { position: context.position(), measured: await foretell(services, params, context.signal) }
           : await elsewhere.placement(job, context.signal);
       // What there is of other servers is not for who is limited to some; the search alone knows whether it was counted in.
-      const isLimited = services.people.find(job.request.requester)?.servers != null;
-      const measured = isLimited ? null : told.measured;
-      const view = { ...viewOf(job, params, services), ...told, measured };
+      const measured = isLimited(services, job) ? null : told.measured;
+      const view = { ...viewOf(services, job, params), ...told, measured };
       await answers.send(job, context, 'confirmation', confirmationMail(view));
       elsewhere?.confirmed(job);
     },
@@ -123,7 +113,7 @@ async function answerDelayed(
 ): Promise<void> {
   const { subject, requester } = job.request;
   if (requester === null) return;
-  const { request, jobId, timeZone } = viewOf(job, params, services);
+  const { request, jobId, timeZone } = viewOf(services, job, params);
   const view = { request, subject, jobId, timeZone, code: PEER_AWAY, nextAttemptAt: null };
   await services.answers.send(job, context, 'delayed', delayedMail(view));
 }
@@ -140,16 +130,18 @@ async function work(
   const found = await source.find({ extensions, start, end, server }, context.signal);
   if (found.narrowedByServer === false) refuseOtherServers(services, job);
   context.progress(`${found.recordings.length} recordings found`);
-  const delivery = await deliverOnce(services, job, context, source, found.recordings);
+  const worked = { job, params, context, source, found };
+  const about = aboutOf(services, worked);
+  const delivery = await deliverOnce(services, job, context, source, found.recordings, about);
   if (delivery === null || delivery.zips.length === 0) {
-    await answerNothing(services, job, params, context, found, delivery);
+    await answerNothing(services, worked, delivery);
     return {
       kind: 'nothing-found',
       summary: `no recording in ${source.name}, ${found.recordings.length} left out`,
     };
   }
   context.progress('sending the result');
-  await answerResult(services, job, params, context, found, delivery, source);
+  await answerResult(services, worked, delivery, about);
   return { kind: 'done', summary: summaryOf(delivery) };
 }
 
@@ -170,62 +162,4 @@ function summaryOf({ zips, items }: Delivery): string {
   const bytes = zips.reduce((sum, zip) => sum + zip.sizeBytes, 0);
   const parts = zips.length === 1 ? 'ZIP' : `${zips.length} ZIPs`;
   return `${count} of ${items.length} recordings, ${parts} of ${bytes} bytes`;
-}
-
-async function answerNothing(
-  services: RamaisServices,
-  job: Job,
-  params: RamaisParams,
-  context: JobContext,
-  found: FindResult,
-  delivery: Delivery | null,
-): Promise<void> {
-  if (job.request.requester === null) return;
-  const view = { ...viewOf(job, params, services), ...coverageOf(found, delivery) };
-  await services.answers.send(job, context, 'result', nothingFoundMail(view));
-}
-
-async function answerResult(
-  services: RamaisServices,
-  job: Job,
-  params: RamaisParams,
-  context: JobContext,
-  found: FindResult,
-  delivery: Delivery,
-  source: RecordingSource,
-): Promise<void> {
-  if (job.request.requester === null) return;
-  const links = await linksOf(delivery, services.publisher, source.direct, MAX_LISTED);
-  if (!isMailBegun(job, delivery, services.linkHours)) {
-    await services.audit.record(linksMadeEvent(job, links, services.publisher.name));
-  }
-  const view = { ...viewOf(job, params, services), ...coverageOf(found, delivery), ...links };
-  await services.answers.send(job, context, 'result', resultMail(view));
-}
-
-/** Whether an earlier attempt has begun to send the links of this delivery: the audit log has them then. */
-function isMailBegun(job: Job, delivery: Delivery, linkHours: number): boolean {
-  const begunAt = job.steps['mail:result']?.intentAt;
-  if (begunAt === undefined) return false;
-  const deliveredAt = Temporal.Instant.from(delivery.expiresAt).subtract({ hours: linkHours });
-  return Temporal.Instant.compare(Temporal.Instant.from(begunAt), deliveredAt) >= 0;
-}
-
-function viewOf(job: Job, params: RamaisParams, { timeZone, grammar }: RamaisServices): JobView {
-  const { subject, requester } = job.request;
-  const { extensions, start, end, server } = params;
-  return {
-    request: { subject, requester, extensions, start, end, server },
-    jobId: job.id,
-    source: job.source ?? grammar.resolveSource(params),
-    timeZone,
-  };
-}
-
-function coverageOf(found: FindResult, delivery: Delivery | null): CoverageView {
-  const leftOut = (delivery?.items ?? []).flatMap(({ key, fault, recording }) => {
-    const { startedAt, origin, destination } = recording;
-    return key === null && fault !== null ? [{ startedAt, origin, destination, fault }] : [];
-  });
-  return { narrowedByServer: found.narrowedByServer, unreadable: found.unreadable.length, leftOut };
 }

@@ -3,8 +3,10 @@ import { doorSchema, laneSchema, outcomeSchema, sourceNameSchema } from '../../p
 import { jobStateSchema, peerStatusSchema, roleSchema, termSchema } from '../../protocol/messages.ts';
 import { AUDIT_METHODS } from './control-audit.ts';
 import { DOUBT_METHODS } from './control-doubts.ts';
+import { diskViewSchema } from './room-view.ts';
 import { INDEX_METHODS, indexStatusSchema } from './control-index.ts';
 import { LEADERSHIP_METHODS } from './control-leadership.ts';
+import { LINK_METHODS } from './control-links.ts';
 import { MAC_METHODS } from './control-mac.ts';
 import { PAIRING_METHODS } from './control-pairing.ts';
 import { QUARANTINE_METHODS } from './control-quarantine.ts';
@@ -88,6 +90,8 @@ export const nodeStatusSchema = z.object({
   indexes: z.array(indexStatusSchema).default([]),
   publisher: z.enum(['web', 's3']),
   stateDir: z.string(),
+  /** A daemon from before an upgrade does not tell. */
+  disk: diskViewSchema.nullable().default(null),
   /** What an operator should know: the warnings of the configuration, a disk nearly full. */
   warnings: z.array(z.string()),
 });
@@ -124,6 +128,8 @@ export const jobViewSchema = jobSummarySchema.extend({
   /** What was delivered, the ZIP among it; empty before the job is done. */
   links: z.array(z.object({ name: z.string(), url: z.string(), sizeBytes: count.nullable() })),
   linksExpireAt: instant.nullable(),
+  /** When they were taken back: why there are none. */
+  linksRevokedAt: instant.nullable(),
 });
 export type JobView = z.infer<typeof jobViewSchema>;
 
@@ -212,6 +218,7 @@ export const CONTROL_METHODS = {
   ...QUARANTINE_METHODS,
   ...SERVER_METHODS,
   ...MAC_METHODS,
+  ...LINK_METHODS,
 } as const;
 
 export type ControlMethod = keyof typeof CONTROL_METHODS;

@@ -156,6 +156,13 @@ describe('node-ctl queue', () => {
     expect(out).toContain('last error  2025-11-11 18:03:00 publish.unavailable: bucket\\u{a}is gone');
   });
 
+  test('show says of a job without links that they were taken back', async () => {
+    const revoked = { links: [], linksExpireAt: null, linksRevokedAt: '2025-11-11T19:00:00Z' };
+    await listen({}, [doneJob(revoked)]);
+    const { out } = await run('queue', 'show', '3f9a');
+    expect(out).toContain('Its links were revoked 2025-11-11 19:00:00: none of them opens.');
+  });
+
   test('retry and cancel say what was done', async () => {
     await listen({}, [failed]);
     expect(await run('queue', 'retry', '77aa')).toMatchObject({

@@ -104,6 +104,38 @@ describe('node-ctl status', () => {
     );
   });
 
+  test('says what its state takes, and what room there is', async () => {
+    const disk: NodeStatus['disk'] = {
+      ...{ freeBytes: 412_300_000_000, headroomBytes: 1_073_741_824, isLow: false },
+      parts: [
+        { name: 'results', bytes: 900_000_000 },
+        { name: 'index', bytes: 107_000_000 },
+        ...['queue', 'audit', 'ledger', 'other', 'doubts'].map((name) => ({ name, bytes: 1_000_000 })),
+      ],
+      stateBytes: 1_012_000_000,
+      measuredAt: '2025-11-11T18:01:00Z',
+    };
+    expect((await run({ disk }, [])).out.split('\n').slice(13, 15)).toEqual([
+      'state      /var/lib/parelha: 1.0 GB (results 900.0 MB, index 107.0 MB, queue 1.0 MB, audit 1.0 MB, ledger 1.0 MB, other 2.0 MB; 4 min ago)',
+      'disk       412.3 GB free; new work is refused below 1.1 GB',
+    ]);
+    const low = {
+      ...disk,
+      freeBytes: 900_000_000,
+      isLow: true,
+      measuredAt: null,
+      stateBytes: null,
+      parts: [],
+    };
+    expect((await run({ disk: low }, [])).out.split('\n').slice(13, 15)).toEqual([
+      'state      /var/lib/parelha (not measured yet)',
+      'disk       900.0 MB free, LOW: new work is refused, since 1.1 GB is to be free',
+    ]);
+    const unwatched = { ...disk, headroomBytes: 0 };
+    expect((await run({ disk: unwatched }, [])).out).toContain('no headroom is kept');
+    expect(JSON.parse((await run({ disk }, ['--json'])).out)).toMatchObject({ disk: { isLow: false } });
+  });
+
   test('shows both nodes side by side', async () => {
     const { code, out } = await run({ peer: PEER }, []);
     expect(code).toBe(0);

@@ -1,37 +1,35 @@
 import { once } from 'node:events';
-import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Opening } from '../../../node/audit/link-openings.ts';
-import { signLink } from '../../../node/delivery/signed-link.ts';
+import type { DeliveredItem } from '../../../node/delivery/manifest.ts';
+import { signLink } from '../../../node/links/signed-link.ts';
 import { listenPublic } from '../../../node/listeners/listen-public.ts';
 import { createPublicApp } from '../../../node/listeners/public.ts';
+import { AppError } from '../../../node/platform/errors.ts';
 import { silentLog } from '../../../node/platform/log.ts';
 import { wav } from '../../support/audio.ts';
-import { fixedClock } from '../../support/fixed-clock.ts';
-import { eventually, temporaryDirectory } from '../../support/process.ts';
+import { completeDelivery, DELIVERED_JOB as JOB, deliveredItem } from '../../support/delivered.ts';
+import { eventually } from '../../support/process.ts';
+import { LINK_KEY as KEY, linkWorld } from '../links/link-world.ts';
 
-const JOB = 'ab'.repeat(32);
-const KEY = Buffer.alloc(32, 9);
 const AUDIO = wav(1000);
+const ZIP = completeDelivery([], '').zips[0]!.fileName;
+const NAMED = ['a.wav', 'longa.wav', 'link.wav', 'pasta.wav'].map((fileName, n) =>
+  deliveredItem(n, { fileName }),
+);
 
-async function setup() {
-  const directory = await temporaryDirectory();
-  const clock = fixedClock();
-  const folder = join(directory.path, 'audio', JOB);
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'a.wav'), AUDIO);
-  await writeFile(join(folder, 'g.zip'), 'zip');
+/** The public side of a node over one delivery; of its recordings only `a.wav` and the ZIP lie there at first. */
+async function setup({ kind = 'web', items = NAMED }: { kind?: 'web' | 's3'; items?: DeliveredItem[] } = {}) {
+  const world = await linkWorld({ kind, items });
+  const { clock, folder, webRoot, openLink, openPage, publisher } = world;
   let ready = true;
   const openings: Opening[] = [];
   const app = createPublicApp({
-    linkKey: KEY,
-    root: directory.path,
-    nodeId: 'audio',
-    clock,
-    log: silentLog,
+    ...{ openLink, openPage, root: webRoot, log: silentLog },
     ready: () => ({ ready, sentence: ready ? 'ready' : 'the mailbox is not connected' }),
     opened: async (opening) => void openings.push(opening),
   });
@@ -42,18 +40,13 @@ async function setup() {
     node = 'audio',
   ): string => signLink(KEY, { node, job, name, disposition }, clock.now().add({ hours: 1 }));
   return {
-    app,
-    openings,
-    clock,
-    folder,
-    root: directory.path,
-    link,
+    ...{ app, openings, clock, folder, link, publisher, root: webRoot, deliveries: world.deliveries },
     setReady: (value: boolean) => {
       ready = value;
     },
     get: (path: string, headers: Record<string, string> = {}, method = 'GET') =>
       app.request(path, { method, headers }),
-    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
   };
 }
 
@@ -95,9 +88,9 @@ describe('a link to a recording', () => {
 
   test('to the ZIP saves it', async () => {
     await using made = await setup();
-    const answer = await made.get(made.link('g.zip', 'attachment'));
+    const answer = await made.get(made.link(ZIP, 'attachment'));
     expect(answer.headers.get('content-type')).toBe('application/zip');
-    expect(answer.headers.get('content-disposition')).toBe('attachment; filename="g.zip"');
+    expect(answer.headers.get('content-disposition')).toBe(`attachment; filename="${ZIP}"`);
   });
 
   test('answers HEAD with the same headers and no body', async () => {
@@ -145,7 +138,7 @@ describe('a link to a recording', () => {
   test('that is altered is refused, expired or not, with nothing of it in the page', async () => {
     await using made = await setup();
     const altered = [
-      made.link().replace('a.wav', 'g.zip'),
+      made.link().replace('a.wav', ZIP),
       made.link().replace(/e=\d+/, 'e=9999999999'),
       `${made.link().slice(0, -3)}AAA`,
       made.link().split('?')[0] ?? '',
@@ -162,12 +155,14 @@ describe('a link to a recording', () => {
   test('to what was never there, or is no file, finds nothing', async () => {
     await using made = await setup();
     await writeFile(join(made.root, 'segredo'), 'segredo');
+    await rm(join(made.folder, 'link.wav'));
     await symlink(join(made.root, 'segredo'), join(made.folder, 'link.wav'));
+    await rm(join(made.folder, 'pasta.wav'));
     await mkdir(join(made.folder, 'pasta.wav'));
     for (const name of ['b.wav', 'link.wav', 'pasta.wav']) {
       const answer = await made.get(made.link(name));
       expect([name, answer.status]).toEqual([name, 404]);
-      expect(await answer.text()).toContain('Página não encontrada');
+      expect(await answer.text()).toContain('<html lang="pt-BR"');
     }
   });
 
@@ -274,4 +269,106 @@ describe('the public listener', () => {
     }
     await listener.close();
   });
+});
+
+describe('a link that was revoked', () => {
+  test('is gone, and its page says so; it is not told of as opened', async () => {
+    await using made = await setup();
+    await made.deliveries.revoke(JOB, new AbortController().signal);
+    for (const name of ['a.wav', ZIP, 'gravacoes.html']) {
+      const answer = await made.get(made.link(name));
+      expect([name, answer.status, await answer.text()]).toEqual([
+        name,
+        410,
+        expect.stringMatching(/cancelado/),
+      ]);
+    }
+    expect(made.openings).toEqual([]);
+  });
+});
+
+describe('the page of a result', () => {
+  test('is HTML that runs nothing and loads nothing but its recordings, and is told of as opened', async () => {
+    await using made = await setup();
+    const answer = await made.get(made.link('gravacoes.html'));
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/html; charset=UTF-8']);
+    const policy = answer.headers.get('content-security-policy') ?? '';
+    expect(policy).toMatch(
+      /^default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self';/,
+    );
+    expect(policy).toMatch(/form-action 'none'; frame-ancestors 'none'; base-uri 'none'$/);
+    expect(await answer.text()).not.toMatch(/<script|<link[^>]+href="http|@import|src="http/);
+    expect(made.openings.map(({ name }) => name)).toEqual(['gravacoes.html']);
+    expect((await made.get(made.link('gravacoes-2.html'))).status).toBe(404);
+  });
+
+  test('may play from the bucket that its players are led to', async () => {
+    await using made = await setup({ kind: 's3' });
+    const answer = await made.get(made.link('gravacoes.html'));
+    expect(answer.headers.get('content-security-policy')).toContain(
+      "media-src 'self' http://published.example.test;",
+    );
+  });
+});
+
+describe('a link to what lies in a bucket', () => {
+  test('leads there, and is not kept; told of as opened with who asked', async () => {
+    await using made = await setup({ kind: 's3' });
+    const answer = await made.get(made.link(), { 'user-agent': 'a player' });
+    expect([answer.status, answer.headers.get('cache-control')]).toEqual([302, 'private, no-store']);
+    expect(made.publisher.open(answer.headers.get('location') ?? '').status).toBe(200);
+    expect(made.openings).toMatchObject([{ name: 'a.wav', agent: 'a player' }]);
+  });
+
+  test('answers HEAD by itself, since a presigned link is for GET alone, and counts it for nothing', async () => {
+    await using made = await setup({ kind: 's3' });
+    const answer = await made.get(made.link('a.wav', 'attachment'), {}, 'HEAD');
+    expect(answer.status).toBe(200);
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      'content-type': 'audio/wav',
+      'content-disposition': 'attachment; filename="a.wav"',
+      'content-length': '1000',
+    });
+    expect(made.openings).toEqual([]);
+  });
+
+  test('asks to come again where the bucket cannot be asked, or nothing signs', async () => {
+    await using made = await setup({ kind: 's3' });
+    made.publisher.size = async () => {
+      throw new AppError('publish.unavailable', 'secret details', { retriable: true });
+    };
+    const answer = await made.get(made.link());
+    expect([answer.status, Number(answer.headers.get('retry-after')) > 0]).toEqual([503, true]);
+    expect(await answer.text()).not.toContain('secret');
+    expect(made.openings).toEqual([]);
+  });
+
+  test('asks to come again to a page of which nothing signs what its players are led to', async () => {
+    await using made = await setup({ kind: 's3' });
+    made.publisher.presign!.link = async () => {
+      throw new AppError('publish.unavailable', 'no credentials', { retriable: true });
+    };
+    const answer = await made.get(made.link('gravacoes.html'));
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '120']);
+  });
+
+  test('finds nothing where the object is gone', async () => {
+    await using made = await setup({ kind: 's3' });
+    made.publisher.objects.clear();
+    expect((await made.get(made.link())).status).toBe(404);
+  });
+});
+
+test('who opens every link beforehand, again and again, changes nothing for the reader', async () => {
+  await using made = await setup();
+  const links = [made.link(), made.link(ZIP, 'attachment'), made.link('gravacoes.html')];
+  const statuses: number[] = [];
+  for (const link of [...links, ...links, ...links]) {
+    for (const method of ['HEAD', 'GET']) {
+      const answer = await made.get(link, { 'user-agent': 'a scanner' }, method);
+      statuses.push(answer.status);
+      await answer.arrayBuffer();
+    }
+  }
+  expect(new Set(statuses)).toEqual(new Set([200]));
 });
