@@ -1,9 +1,9 @@
 import { type Card, cardTable } from './cards.ts';
 import { AREA, AUTOMATIC, LABEL } from './catalogue.ts';
 import type { AskedView } from './command-views.ts';
-import { bullets, copyBox, notes, pairs, paragraph, section } from './components.ts';
+import { bullets, button, copyBox, notes, pairs, paragraph, section } from './components.ts';
 import { shortId } from './format.ts';
-import type { HtmlValue } from './html.ts';
+import { html, type HtmlValue } from './html.ts';
 import { page } from './page.ts';
 import { boxes, footerText, type Group, groupsText, type Pair } from './parts.ts';
 import { cutText, replySubject, shownSubject } from './subject-line.ts';
@@ -40,7 +40,7 @@ export function items(sentences: readonly string[]): Block {
 
 /** Small print. */
 export function small(sentences: readonly string[]): Block {
-  return { html: notes(sentences), text: (mail) => itemsText(mail.blank(), sentences) };
+  return { html: notes(sentences), text: (mail) => itemsText(mail, sentences) };
 }
 
 /** Boxes to be seen first. */
@@ -51,6 +51,14 @@ export function alarm(kind: 'warning' | 'error', groups: readonly Group[]): Bloc
 /** A text to be copied as it is. */
 export function copy(text: string): Block {
   return { html: copyBox(text), text: (mail) => mail.blank().verbatim(text).blank() };
+}
+
+/** The one big thing to press. */
+export function press(url: string, label: string, introduction: string): Block {
+  return {
+    html: html`<p style="margin:0 0 12px">${button(url, label)}</p>`,
+    text: (mail) => mail.paragraph(introduction).link(url, '  '),
+  };
 }
 
 /** One thing of several under another. */
@@ -64,6 +72,7 @@ export function cards(list: readonly Card[]): Block {
 }
 
 function itemsText(mail: TextMail, sentences: readonly string[]): void {
+  mail.blank();
   for (const sentence of sentences) mail.item(sentence);
 }
 
@@ -87,6 +96,8 @@ export interface Answer {
   readonly area: string;
   readonly heading: string;
   readonly lead: string;
+  /** Beside the subject in an inbox; heading and lead unless told. */
+  readonly preheader?: string;
   readonly blocks: readonly Block[];
   readonly footer: readonly string[];
 }
@@ -103,10 +114,10 @@ export function blockMail(answer: Answer): ReplyMail {
     html: page({
       title,
       area,
-      preheader: cutText(`${title}: ${lead}`, MAX_PREHEADER_LENGTH),
+      preheader: cutText(answer.preheader ?? `${title}: ${lead}`, MAX_PREHEADER_LENGTH),
       heading: title,
       lead,
-      body: blocks.map(({ html }) => html),
+      body: blocks.map((block) => block.html),
       footer,
     }),
   };

@@ -85,7 +85,7 @@ function linkLine({ url, label }: { readonly url: string; readonly label: string
     <a
       class="lk"
       href="${href}"
-      style="display:inline-block;padding:5px 0;font-family:${raw(MONO)};font-size:13px;line-height:19px;color:${LINK};text-decoration:underline"
+      style="display:inline-block;padding:13px 0 12px;font-family:${raw(MONO)};font-size:13px;line-height:19px;color:${LINK};text-decoration:underline"
       >${label}</a
     >
   </div>`;

@@ -20,6 +20,13 @@ export const NO_SUBJECT = '(sem assunto)';
 /** Stands for the token in a subject to copy: a real one is never shown. */
 export const TOKEN_PLACEHOLDER = '[SEU_TOKEN]';
 
+/** Over and under a corrected subject. */
+export const CORRECTED = 'Assunto corrigido, para copiar';
+export const CONFIRM_HINT = 'Confira se é isto que você quer antes de enviar.';
+export const TOKEN_HINT = `Troque ${TOKEN_PLACEHOLDER} pelo seu token, entre colchetes.`;
+export const PREPARE = 'Preparar e-mail corrigido';
+export const OR_OPEN = 'Ou abra este link, que prepara o e-mail:';
+
 export const LABEL = {
   extensions: 'Ramais',
   range: 'Período',
@@ -78,6 +85,9 @@ export const RECORDING_FAULT: Readonly<Record<RecordingFault, string>> = {
   archived: 'arquivada (armazenamento frio)',
 };
 
+/** The same beside a recording that is delivered; what is wrong stands with the warnings. */
+export const DOUBTFUL = 'pode estar incompleta';
+
 /** What it takes to hear recordings in cold storage, which hours may pass before. */
 export function archivedAdvice(count: number): string {
   return count === 1
@@ -85,14 +95,24 @@ export function archivedAdvice(count: number): string {
     : 'Elas estão em armazenamento frio: peça ao administrador que as restaure e, depois, envie o pedido de novo.';
 }
 
-/** How long links open, said beside them. */
+/** What comes after the time until which links open; that itself is told at the top. */
 export function expirySentence(expires: string): string {
-  return `Os links valem até ${expires}. Depois disso, as cópias feitas para este pedido são apagadas; se precisar, envie o pedido de novo.`;
+  return `Depois de ${expires}, as cópias feitas para este pedido são apagadas; se precisar, envie o pedido de novo.`;
 }
 
 /** Said where links are signed with credentials whose end nobody can tell. */
 export const MAY_END_EARLIER =
   'Os links podem parar de funcionar antes desse horário, porque o acesso à nuvem que os assina é temporário. Baixe logo o que precisar; se um link não abrir mais, envie o pedido de novo.';
+
+/** Why recordings are saved instead of played: `silent` of `all`. Null where all play. */
+export function silentSentence(silent: number, all: number): string | null {
+  if (silent === 0) return null;
+  const why = 'um formato de telefonia que os navegadores não tocam: baixe';
+  if (silent < all) return `Algumas gravações estão em ${why} o arquivo e abra no seu aparelho.`;
+  return all === 1
+    ? `A gravação está em ${why} o arquivo e abra no seu aparelho.`
+    : `As gravações estão em ${why} os arquivos e abra no seu aparelho.`;
+}
 
 /** What a search does not find, whatever is asked for. */
 export const QUEUE_CALLS =

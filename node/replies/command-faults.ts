@@ -102,6 +102,10 @@ export const COMMAND_FAULTS: Readonly<Record<string, Sentence>> = {
       plain(values) === '' ? 'Falta o número do pedido.' : `${said(values)} não é o número de um pedido.`,
     fix: 'O número está no fim dos e-mails sobre o pedido: “Pedido 3f9a62c07be1”. Bastam os 4 primeiros caracteres.',
   }),
+  'disk-low': () => ({
+    problem: 'Falta espaço em disco no sistema, e por enquanto ele não aceita pedidos novos.',
+    fix: 'O administrador já foi avisado. Envie o mesmo pedido mais tarde.',
+  }),
   'limits-too-many': (values, field) => ({
     problem: `A lista tem ${count(values, 'count')} ${field === 'SERVER' ? 'servidores' : 'ramais'}; o limite é ${count(values, 'max')}.`,
     fix: 'Deixe o campo de fora para não limitar, ou peça ao administrador do servidor que faça a mudança.',

@@ -34,6 +34,8 @@ export interface MacChangeView extends AskedView {
   readonly report: MacReport;
   /** The makers of the phones by their OUI; null where nobody is known for it, undefined where there is no MAC. */
   readonly makers: { readonly from?: string | null; readonly to?: string | null };
+  /** Where a corrected subject is sent, and whether a token goes before it; null where that is not known. */
+  readonly sending: { readonly mailbox: string; readonly tokenRequired: boolean } | null;
 }
 
 /** A request in FILA, and the one that CANCELAR and REENVIAR speak of. */

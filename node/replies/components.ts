@@ -1,5 +1,5 @@
 import { type Html, html, type HtmlValue, raw, safeUrl } from './html.ts';
-import { GREEN, INK, LINE, MONO, MUTED, PANEL } from './theme.ts';
+import { GREEN, INK, LINE, LINK, MONO, MUTED, PANEL, WARNING } from './theme.ts';
 
 /*
  * The building blocks of every mail: tables and inlined styles, for that is what mail programs keep. The classes
@@ -73,7 +73,7 @@ export function pairs(rows: readonly (readonly [label: string, value: HtmlValue]
 }
 
 const BOXES = {
-  warning: { ground: '#fff5dc', ink: '#553f00', edge: '#d99a00', name: 'wn' },
+  warning: { ...WARNING, name: 'wn' },
   error: { ground: '#fdeceb', ink: '#6b1a14', edge: '#c0392b', name: 'er' },
 } as const;
 
@@ -132,12 +132,28 @@ export function button(url: string, label: string): Html | null {
   >`;
 }
 
+/** Something else to press, less loud than `button`. Nothing for a bad URL. */
+export function linkButton(url: string, label: string): Html | null {
+  const href = safeUrl(url);
+  if (href === null) return null;
+  return html`<a
+    class="bt bx lk"
+    href="${href}"
+    style="display:inline-block;background:${PANEL};color:${LINK};border:1px solid ${LINE};border-radius:8px;padding:12px 20px;font-size:15px;line-height:20px;font-weight:700;text-decoration:none"
+    >${label}</a
+  >`;
+}
+
+/** A date stands in one line on a desktop, in two on a phone; however long a number is, the table is not wider. */
+const COLUMN_WIDTHS = ['30%', '', '104'] as const;
+
 /** A table of recordings; short, as there are up to a hundred rows under Gmail's limit. */
 export function listTable(heads: readonly string[], rows: readonly Html[]): Html {
   const head = (title: string, index: number): Html =>
     html`<th
       scope="col"
       align="${index === 2 ? 'right' : 'left'}"
+      width="${COLUMN_WIDTHS[index]}"
       style="padding:0 ${index === 2 ? 0 : 8}px 6px 0;font-weight:400"
     >
       ${title}
@@ -147,7 +163,7 @@ export function listTable(heads: readonly string[], rows: readonly Html[]): Html
     width="100%"
     cellpadding="0"
     cellspacing="0"
-    style="border-collapse:collapse;font-size:15px;line-height:21px;font-variant-numeric:tabular-nums"
+    style="border-collapse:collapse;table-layout:fixed;font-size:15px;line-height:21px;font-variant-numeric:tabular-nums"
   >
     <tr class="mu" style="color:${MUTED};font-size:13px">
       ${heads.map(head)}
@@ -158,10 +174,13 @@ export function listTable(heads: readonly string[], rows: readonly Html[]): Html
 
 /** A row of `listTable`; the last cell is a button, or a remark where there is no link. */
 export function listRow(when: string, who: HtmlValue, action: HtmlValue): Html {
-  const cell = raw(`style="padding:8px 8px 8px 0;border-top:1px solid ${LINE}"`);
-  const last = raw(`align="right" style="padding:8px 0;border-top:1px solid ${LINE}"`);
+  const first = raw(
+    `scope="row" align="left" style="padding:7px 8px 7px 0;border-top:1px solid ${LINE};font-weight:400"`,
+  );
+  const cell = raw(`style="padding:7px 8px 7px 0;border-top:1px solid ${LINE};overflow-wrap:break-word"`);
+  const last = raw(`align="right" style="padding:7px 0;border-top:1px solid ${LINE}"`);
   return html`<tr>
-    <td ${cell}>${when}</td>
+    <th ${first}>${when}</th>
     <td ${cell}>${who}</td>
     <td ${last}>${action}</td>
   </tr>`;
@@ -173,12 +192,12 @@ export function rowButton(url: string, label: string): Html | null {
   if (href === null) return null;
   return html`<a
     href="${href}"
-    style="display:inline-block;background:${GREEN};color:#fff;border:solid ${GREEN};border-width:9px 16px;border-radius:7px;font-weight:700;text-decoration:none"
+    style="display:inline-block;background:${GREEN};color:#fff;border:solid ${GREEN};border-width:12px 16px;border-radius:7px;font-weight:700;text-decoration:none"
     >${label}</a
   >`;
 }
 
 /** A remark under something, smaller. */
 export function remark(text: string): Html {
-  return html`<div class="mu" style="font-size:13px;line-height:18px;color:${MUTED}">${text}</div>`;
+  return html`<div class="mu" style="font-size:13px;color:${MUTED}">${text}</div>`;
 }

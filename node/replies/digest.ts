@@ -92,7 +92,7 @@ function lineHtml(line: DigestLine): Html {
     case 'heading':
       return html`<div style="margin-top:6px"><strong>${line.text}</strong></div>`;
     case 'link':
-      return html`<div><a class="lk" href="${line.url}" style="color:${LINK}">Abrir</a></div>`;
+      return html`<div><a class="lk" href="${line.url}" style="display:inline-block;line-height:44px;color:${LINK}">Abrir</a></div>`;
     default:
       return html`<div>${line.text}</div>`;
   }

@@ -6,6 +6,7 @@ export interface FailureSentence {
 }
 
 const WAIT = 'Quando o problema for resolvido, basta enviar o pedido de novo.';
+const LATER = 'O administrador precisa liberar espaço. Depois disso, basta enviar o pedido de novo.';
 const NO_USE = 'Enviar de novo agora não resolve: o administrador precisa conferir os acessos do sistema.';
 /** After days, for the job is given up; what it left is put right before the next change there. */
 const UNSETTLED =
@@ -35,6 +36,11 @@ export function failureSentence(code: string, recordings: boolean): FailureSente
   if (code.startsWith('access.')) return accessFailure(code);
   return recordings ? recordingsFailure(code) : (commonFailure(code) ?? UNEXPECTED);
 }
+
+const REVOKED: FailureSentence = {
+  happened: 'Os links deste pedido foram cancelados pelo administrador, e o resultado não é enviado de novo.',
+  advice: 'Se você ainda precisa das gravações, fale com ele ou envie um novo pedido.',
+};
 
 const UNEXPECTED: FailureSentence = {
   happened: 'Aconteceu um erro inesperado ao processar o pedido.',
@@ -72,6 +78,14 @@ function accessFailure(code: string): FailureSentence {
 }
 
 function commonFailure(code: string): FailureSentence | null {
+  if (code === 'delivery.revoked') return REVOKED;
+  if (code === 'node.disk-low') {
+    return {
+      happened:
+        'O servidor que atenderia o pedido está com pouco espaço em disco e não aceita pedidos novos.',
+      advice: LATER,
+    };
+  }
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return { happened: 'Faltou espaço em disco para atender o pedido.', advice: WAIT };
   }
@@ -85,6 +99,21 @@ function commonFailure(code: string): FailureSentence | null {
 }
 
 function recordingsFailure(code: string): FailureSentence {
+  if (code === 'node.disk-low') {
+    return {
+      happened:
+        'O servidor onde estas gravações ficam está com pouco espaço em disco e não aceita pedidos novos.',
+      advice: LATER,
+    };
+  }
+  if (code === 'delivery.revoked') return REVOKED;
+  if (code === 'publish.no-room') {
+    return {
+      happened: 'As gravações encontradas não cabem no espaço livre do local de entrega.',
+      advice:
+        'Tente um período menor ou menos ramais por e-mail. Para receber tudo de uma vez, peça ao administrador que libere espaço e envie o pedido de novo.',
+    };
+  }
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return { happened: 'Faltou espaço em disco para preparar o resultado.', advice: WAIT };
   }
@@ -116,7 +145,7 @@ function recordingsFailure(code: string): FailureSentence {
   if (code.startsWith('recordings.')) {
     return { happened: 'O lugar onde as gravações ficam não respondeu.', advice: WAIT };
   }
-  if (code.startsWith('publish.')) {
+  if (code.startsWith('publish.') || code.startsWith('delivery.')) {
     return { happened: 'As gravações não puderam ser colocadas no local de entrega.', advice: WAIT };
   }
   if (code.startsWith('mail.')) {

@@ -23,6 +23,7 @@ const FIELD_LABELS: Readonly<Record<string, string>> = {
   PAPEL: 'Papel',
   CANCELAR: 'Pedido',
   REENVIAR: 'Pedido',
+  SYSTEM: 'Sistema',
 };
 
 const SENTENCES: Readonly<Record<string, Sentence>> = {

@@ -47,13 +47,9 @@ const REFUSALS: Readonly<Record<string, (view: MacChangeView) => readonly string
 
 /** Why nothing was changed. */
 export function refusalLines(view: MacChangeView): string[] {
-  const { refusal } = view.report;
-  const code = refusal?.code ?? '';
+  const code = view.report.refusal?.code ?? '';
   const known = Object.hasOwn(REFUSALS, code) ? REFUSALS[code] : undefined;
-  return [
-    ...(known?.(view) ?? ['Os arquivos do servidor não permitem fazer esta troca com segurança.']),
-    ...technical(refusal),
-  ];
+  return [...(known?.(view) ?? ['Os arquivos do servidor não permitem fazer esta troca com segurança.'])];
 }
 
 /**

@@ -1,12 +1,13 @@
 import type { MacFileReport, MacReport } from '../servers/mac-phones.ts';
-import { alarm, askedMail, type Block, cards, copy, facts, heading, say, small } from './blocks.ts';
+import { alarm, askedMail, type Block, cards, copy, facts, heading, press, say, small } from './blocks.ts';
 import type { Card } from './cards.ts';
-import { AREA, LABEL } from './catalogue.ts';
+import { AREA, CONFIRM_HINT, CORRECTED, LABEL, OR_OPEN, PREPARE, TOKEN_HINT } from './catalogue.ts';
 import type { MacChangeView } from './command-views.ts';
 import { correctedRequest, refusalLines, warningGroups } from './macchange-sentences.ts';
 import { shownMac } from './macs.ts';
 import type { Pair } from './parts.ts';
-import { serverTitle } from './server-sentences.ts';
+import { serverTitle, technical } from './server-sentences.ts';
+import { mailtoLink, subjectToSend } from './subject-line.ts';
 import type { ReplyMail } from './views.ts';
 
 const MAX_FILES_SHOWN = 40;
@@ -27,6 +28,7 @@ export function macChangeMail(view: MacChangeView): ReplyMail {
       ...fileBlocks(report),
       ...correctedBlocks(view),
       ...backupBlocks(view),
+      ...(report.state === 'refused' ? [small(technical(report.refusal))] : []),
     ],
   });
 }
@@ -102,10 +104,20 @@ function fileCard({ path, before, after }: MacFileReport, { state, refusal }: Ma
 function correctedBlocks(view: MacChangeView): Block[] {
   const corrected = correctedRequest(view);
   if (corrected === null) return [];
+  const { sending } = view;
+  if (sending === null) {
+    return [
+      heading(CORRECTED),
+      copy(corrected),
+      say('Confira se é isto que você quer. Se o seu acesso usa token, ponha-o no começo, entre colchetes.'),
+    ];
+  }
+  const send = subjectToSend(corrected, sending.tokenRequired);
   return [
-    heading('Assunto corrigido, para copiar'),
-    copy(corrected),
-    say('Confira se é isto que você quer. Se o seu acesso usa token, ponha-o no começo, entre colchetes.'),
+    heading(CORRECTED),
+    copy(send),
+    say(sending.tokenRequired ? `${CONFIRM_HINT} ${TOKEN_HINT}` : CONFIRM_HINT),
+    press(mailtoLink(sending.mailbox, send), PREPARE, OR_OPEN),
   ];
 }
 

@@ -1,74 +1,70 @@
-import { sourceName } from './catalogue.ts';
-import { bullets, notes, pairs, section } from './components.ts';
-import { page } from './page.ts';
+import type { NearbyExtension } from '../recordings/source.ts';
+import { alarm, type Block, blockMail, cards, facts, heading, items, say, small } from './blocks.ts';
+import { PRODUCT, sourceName } from './catalogue.ts';
+import { isKnown, nearbyCards } from './nearby.ts';
 import {
-  boxes,
   coverageNotes,
   extensionsPhrase,
-  footerText,
-  groupsText,
+  fewExtensions,
   jobFooter,
+  jobPairs,
   rangePhrase,
-  requestPairs,
   warningGroups,
 } from './parts.ts';
-import { replySubject } from './subject-line.ts';
-import { TextMail } from './text.ts';
 import type { NothingFoundView, ReplyMail } from './views.ts';
 
-/** The search was done and there is nothing to deliver: what was searched, and what to check. */
+/** The search was done and there is nothing to deliver: what was searched, what is near it, and what to check. */
 export function nothingFoundMail(view: NothingFoundView): ReplyMail {
-  const { heading, lead } = opening(view);
-  const warnings = warningGroups(view);
-  const checks = thingsToCheck(view);
-  const footer = jobFooter(view.jobId, view.request.subject);
-
-  const text = new TextMail().title(heading, '=').paragraph(lead);
-  groupsText(text, warnings);
-  text.title('O que procuramos').pairs(requestPairs(view.request, view.timeZone)).title('O que conferir');
-  for (const check of checks) text.item(check);
-  text.title('Sobre esta busca');
-  for (const note of coverageNotes(view)) text.item(note);
-  footerText(text, footer);
-
-  return {
-    subject: replySubject(view.request.subject),
-    text: text.toString(),
-    html: page({
-      title: heading,
-      preheader: `${heading}: ${extensionsPhrase(view.request.extensions)}, ${rangePhrase(view.request)}.`,
-      heading,
-      lead,
-      body: [
-        boxes('warning', warnings),
-        section('O que procuramos'),
-        pairs(requestPairs(view.request, view.timeZone)),
-        section('O que conferir'),
-        bullets(checks),
-        section('Sobre esta busca'),
-        notes(coverageNotes(view)),
-      ],
-      footer,
-    }),
-  };
+  const { request, nearby } = view;
+  const near: Block[] =
+    nearby === null || nearby.extensions.length === 0
+      ? []
+      : [
+          heading('O que há por perto'),
+          ...(request.server !== null && view.narrowedByServer === true
+            ? [say(`Contando só o servidor ${request.server}.`)]
+            : []),
+          cards(nearbyCards(nearby)),
+        ];
+  const { title, lead } = opening(view);
+  return blockMail({
+    subject: request.subject,
+    area: PRODUCT,
+    heading: title,
+    preheader: `${title}: ${extensionsPhrase(request.extensions)}, ${rangePhrase(request)}.`,
+    lead,
+    blocks: [
+      alarm('warning', warningGroups(view)),
+      heading('O que procuramos'),
+      facts(jobPairs(view)),
+      ...near,
+      heading('O que conferir'),
+      items(thingsToCheck(view)),
+      heading('Sobre esta busca'),
+      small(coverageNotes(view)),
+    ],
+    footer: jobFooter(view.jobId, request.subject),
+  });
 }
 
-function opening(view: NothingFoundView): { heading: string; lead: string } {
+function opening(view: NothingFoundView): { title: string; lead: string } {
   if (view.leftOut.length > 0) {
     return {
-      heading: 'Nenhuma gravação pôde ser entregue',
+      title: 'Nenhuma gravação pôde ser entregue',
       lead: view.leftOut.every(({ fault }) => fault === 'archived')
         ? 'Encontramos gravações deste pedido, mas todas estão arquivadas e precisam ser restauradas antes.'
         : 'Encontramos gravações deste pedido, mas nenhuma tem áudio que possa ser entregue. Veja abaixo o motivo de cada uma.',
     };
   }
+  const nearest = view.nearby?.extensions.some(({ before, after }) => before !== null || after !== null);
   return {
-    heading: 'Nenhuma gravação encontrada',
-    lead: 'A busca foi concluída, e não há gravações que correspondam ao pedido.',
+    title: 'Nenhuma gravação encontrada',
+    lead: `A busca foi concluída, e não há gravações que correspondam ao pedido.${nearest === true ? ' Veja abaixo as mais próximas do período.' : ''}`,
   };
 }
 
 function thingsToCheck(view: NothingFoundView): string[] {
+  const { request } = view;
   if (view.leftOut.length > 0) {
     const whole = view.leftOut.filter(({ fault }) => fault !== 'archived');
     return [
@@ -84,17 +80,31 @@ function thingsToCheck(view: NothingFoundView): string[] {
           ]),
     ];
   }
-  const one = view.request.extensions.length === 1;
+  const unsure = unsureExtensions(view);
   return [
-    one ? 'O número do ramal está certo?' : 'Os números dos ramais estão certos?',
+    ...(unsure.length === 0 ? [] : [numbersQuestion(unsure)]),
     'O período está certo, com dia, mês e ano? Tente um período maior.',
-    ...(view.request.server === null || view.narrowedByServer !== true
+    ...(request.server === null || view.narrowedByServer !== true
       ? []
-      : [`A chamada passou mesmo pelo servidor ${view.request.server}? Tente sem o campo SERVER.`]),
+      : [`A chamada passou mesmo pelo servidor ${request.server}? Tente sem o campo SERVER.`]),
     ...(view.otherSources ?? []).map(
       (source) =>
         `A gravação pode estar em outro lugar: ${sourceName(source)}. Tente com audios_from=${source}.`,
     ),
-    one ? 'O ramal é gravado? Nem todos são.' : 'Os ramais são gravados? Nem todos são.',
   ];
+}
+
+/** Those of which nothing is known to have been recorded; all, where nobody looked. */
+function unsureExtensions({ request, nearby }: NothingFoundView): readonly string[] {
+  if (nearby === null) return request.extensions;
+  const known = nearby.extensions.filter((near: NearbyExtension) => isKnown(near, nearby.days) === true);
+  const names = new Set(known.map(({ extension }) => extension));
+  return request.extensions.filter((extension) => !names.has(extension));
+}
+
+function numbersQuestion(extensions: readonly string[]): string {
+  const words = fewExtensions(extensions);
+  return extensions.length === 1
+    ? `O número do ramal ${words} está certo, e ele é gravado? Nem todos são.`
+    : `Os números dos ramais ${words} estão certos, e eles são gravados? Nem todos são.`;
 }

@@ -11,6 +11,7 @@ import type { NoticeView, ReplyMail } from './views.ts';
 
 const MAX_DETAILS = 30;
 const MAX_DETAIL_LENGTH = 500;
+const MAX_ABOUT_LENGTH = 70;
 const FOOTER = 'Aviso automático a quem administra o sistema.';
 
 /** Tells the admin of something outside any request: what happened, what it means, what is to be done. */
@@ -32,7 +33,7 @@ export function noticeMail(view: NoticeView): ReplyMail {
   text.blank().pairs(rows);
   footerText(text, [FOOTER]);
   return {
-    subject: `[Parelha ${tidy(view.nodeId)}] ${heading}`,
+    subject: subjectOf(view, heading),
     text: text.toString(),
     html: page({
       title: heading,
@@ -44,4 +45,17 @@ export function noticeMail(view: NoticeView): ReplyMail {
       footer: [FOOTER],
     }),
   };
+}
+
+/**
+ * `[Parelha audio] E-mail em quarentena: ana@example.com`: sorts by node and kind, is found by what it is about, and
+ * keeps alerts about different things out of one conversation.
+ */
+function subjectOf({ kind, nodeId, details }: NoticeView, heading: string): string {
+  const { about } = NOTICE[kind];
+  const values = about.flatMap((label) => details.find(([name]) => name === label)?.[1] ?? []);
+  const subject = `[Parelha ${tidy(nodeId)}] ${heading}`;
+  return values.length === 0
+    ? subject
+    : `${subject}: ${cutText(values.map(shownSubject).join(', '), MAX_ABOUT_LENGTH)}`;
 }

@@ -1,6 +1,6 @@
 import { PRODUCT } from './catalogue.ts';
 import { html, type HtmlValue, raw } from './html.ts';
-import { FONT, GREEN, GROUND, INK, LINE, MUTED } from './theme.ts';
+import { DARK, FONT, GREEN, GROUND, INK, LINE, MUTED } from './theme.ts';
 
 /** Keeps the rest of the mail out of the inbox's preview line. */
 const PREVIEW_FILLER = '&#847;&zwnj;&nbsp;'.repeat(60);
@@ -9,12 +9,12 @@ const PREVIEW_FILLER = '&#847;&zwnj;&nbsp;'.repeat(60);
 const STYLE = `
 :root{color-scheme:light dark;supported-color-schemes:light dark}
 @media (prefers-color-scheme:dark){
-.pg{background:#0e1716!important}.cd{background:#172221!important;border-color:#2c3f3d!important}
-.tx{color:#e4eeed!important}.mu{color:#a2b8b6!important}
-.ln,.ln td,.ln th{border-color:#2c3f3d!important}.bx{background:#1f2e2d!important;border-color:#2c3f3d!important}
-.wn{background:#352b12!important;color:#fbe3a8!important}.er{background:#3a1d1b!important;color:#ffd5d0!important}
+.pg{background:${DARK.ground}!important}.cd{background:${DARK.card}!important;border-color:${DARK.line}!important}
+.tx{color:${DARK.ink}!important}.mu{color:${DARK.muted}!important}
+.ln,.ln td,.ln th{border-color:${DARK.line}!important}.bx{background:${DARK.panel}!important;border-color:${DARK.line}!important}
+.wn{background:${DARK.warning}!important;color:${DARK.warningInk}!important}.er{background:#3a1d1b!important;color:#ffd5d0!important}
 .ok{background:#12382c!important;color:#b4ecd0!important}.nt{background:#2d3d3b!important;color:#d3e0de!important}
-.lk{color:#6fd3cb!important}
+.lk{color:${DARK.link}!important}
 }
 @media (max-width:480px){.px{padding-left:16px!important;padding-right:16px!important}
 .fr{padding:0!important}.cd{border-left:0!important;border-right:0!important;border-radius:0!important}

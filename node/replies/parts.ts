@@ -16,14 +16,22 @@ import { box, section } from './components.ts';
 import { faultSentence, fieldLabel } from './fault-sentences.ts';
 import { formatCount, listWords, plural, shortId } from './format.ts';
 import { type Html, html, type HtmlValue } from './html.ts';
-import { shownSubject } from './subject-line.ts';
+import { cutText, shownSubject } from './subject-line.ts';
 import type { TextMail } from './text.ts';
-import type { CoverageView, JobView, LeftOutView, RecordingView, RequestView, ResultView } from './views.ts';
+import type { CoverageView, JobView, RecordingView, RequestView } from './views.ts';
 
-/** Recordings with a fault that a mail lists one by one; `manifesto.csv` in the ZIP has them all. */
-const MAX_FAULTY_SHOWN = 20;
+/** Recordings with a fault that a mail lists one by one where `manifesto.csv` in the ZIP has them all. */
+const MAX_FAULTY_SHOWN = 10;
+/** The same where there is no ZIP. */
+const MAX_FAULTY_SHOWN_ALONE = 20;
 /** Extensions that a mail lists; more come only from limits set very high. */
 const MAX_EXTENSIONS_SHOWN = 50;
+
+/** Phone numbers have 15 digits at most (E.164). */
+const MAX_NUMBER_LENGTH = 24;
+
+/** Extensions that a sentence names. */
+const MAX_EXTENSIONS_NAMED = 3;
 
 export type Pair = readonly [label: string, value: string];
 
@@ -46,10 +54,14 @@ export function jobPairs(view: JobView): Pair[] {
 
 /** `ramal 1121` or `ramais 1121 e 1122`. */
 export function extensionsPhrase(extensions: readonly string[]): string {
-  const shown = extensions.slice(0, 3);
+  return `${extensions.length === 1 ? 'ramal' : 'ramais'} ${fewExtensions(extensions)}`;
+}
+
+/** `1121, 1122, 1123 e mais 2`. */
+export function fewExtensions(extensions: readonly string[]): string {
+  const shown = extensions.slice(0, MAX_EXTENSIONS_NAMED);
   const more = extensions.length - shown.length;
-  const words = more > 0 ? [...shown, `mais ${more}`] : shown;
-  return `${extensions.length === 1 ? 'ramal' : 'ramais'} ${listWords(words)}`;
+  return listWords(more > 0 ? [...shown, `mais ${more}`] : shown);
 }
 
 /** `27/10/2025 08:00 a 28/10/2025 18:00`, without seconds: for lines to glance at. */
@@ -57,14 +69,12 @@ export function rangePhrase({ start, end }: RequestView): string {
   return `${formatWallTime(start).slice(0, 16)} a ${formatWallTime(end).slice(0, 16)}`;
 }
 
-/** What a search covered, and what it cannot. */
-export function coverageNotes(view: JobView & CoverageView): string[] {
+/** What a search covered beside what `jobPairs` says, and what it cannot. */
+export function coverageNotes(
+  view: Pick<JobView, 'request'> & Pick<CoverageView, 'narrowedByServer'>,
+): string[] {
   const server = serverSentence(view.request.server, view.narrowedByServer);
-  return [
-    `Procuramos em: ${sourceName(view.source)}. Datas e horas no ${zoneName(view.timeZone)}.`,
-    ...(server === null ? [] : [server]),
-    QUEUE_CALLS,
-  ];
+  return server === null ? [QUEUE_CALLS] : [server, QUEUE_CALLS];
 }
 
 /** Something with a title and its lines: shown as a box, or as a list in plain text. */
@@ -73,12 +83,17 @@ export interface Group {
   readonly lines: readonly string[];
 }
 
+type FaultyView = Pick<RecordingView, 'startedAt' | 'origin' | 'destination' | 'fault'>;
+
 /** What a person must know before reading a result; empty where all is well. */
 export function warningGroups(
-  view: CoverageView & Partial<Pick<ResultView, 'recordings' | 'zips'>>,
+  view: CoverageView & {
+    readonly recordings?: readonly FaultyView[];
+    readonly zips?: readonly unknown[];
+  },
 ): Group[] {
   const groups: Group[] = [];
-  const more = whereTheRestIs(view.zips?.length ?? 0);
+  const zips = view.zips?.length ?? 0;
   if (view.unreadable > 0) {
     groups.push({ title: 'Resultado incompleto', lines: [unreadableSentence(view.unreadable)] });
   }
@@ -90,12 +105,12 @@ export function warningGroups(
       'gravação está arquivada e ficou',
       'gravações estão arquivadas e ficaram',
     );
-    const lines = [archivedAdvice(archived.length), ...faultLines(archived, more)];
+    const lines = [archivedAdvice(archived.length), ...faultLines(archived, zips)];
     groups.push({ title: `${found} de fora`, lines });
   }
   if (leftOut.length > 0) {
     const found = plural(leftOut.length, 'gravação encontrada ficou', 'gravações encontradas ficaram');
-    groups.push({ title: `${found} de fora`, lines: faultLines(leftOut, more) });
+    groups.push({ title: `${found} de fora`, lines: faultLines(leftOut, zips) });
   }
   const doubtful = (view.recordings ?? []).filter(({ fault }) => fault !== null);
   if (doubtful.length > 0) {
@@ -104,9 +119,14 @@ export function warningGroups(
       'gravação entregue pode estar incompleta',
       'gravações entregues podem estar incompletas',
     );
-    groups.push({ title, lines: faultLines(doubtful, more) });
+    groups.push({ title, lines: faultLines(doubtful, zips) });
   }
   return groups;
+}
+
+/** Who called or was called, from the name of a file: nobody promises that it is a number. */
+export function shownNumber(text: string): string {
+  return cutText(text, MAX_NUMBER_LENGTH);
 }
 
 /** Ends the line after a list that was cut. */
@@ -117,21 +137,26 @@ function whereTheRestIs(zips: number): string {
     : '; a lista completa está nos arquivos manifesto, dentro dos ZIPs.';
 }
 
-function faultLines(recordings: readonly (LeftOutView | RecordingView)[], andMore: string): string[] {
-  const lines = recordings.slice(0, MAX_FAULTY_SHOWN).map(({ startedAt, origin, destination, fault }) => {
+function faultLines(recordings: readonly FaultyView[], zips: number): string[] {
+  const shown = recordings.slice(0, zips === 0 ? MAX_FAULTY_SHOWN_ALONE : MAX_FAULTY_SHOWN);
+  const lines = shown.map(({ startedAt, origin, destination, fault }) => {
     const what = fault === null || fault === 'archived' ? '' : `: ${RECORDING_FAULT[fault]}`;
-    return `${formatWallTime(startedAt)}, ${origin} → ${destination}${what}`;
+    return `${formatWallTime(startedAt)}, ${shownNumber(origin)} → ${shownNumber(destination)}${what}`;
   });
   const more = recordings.length - lines.length;
-  return more > 0 ? [...lines, `… e mais ${formatCount(more)}${andMore}`] : lines;
+  return more > 0 ? [...lines, `… e mais ${formatCount(more)}${whereTheRestIs(zips)}`] : lines;
 }
+
+/** Fields of faults that nobody writes in a subject. */
+const NOT_IN_SUBJECTS: ReadonlySet<string> = new Set(['SUBJECT', 'MAIL', 'SYSTEM']);
 
 /** Faults grouped under their fields, in the order found, each fix said once. */
 export function faultGroups(faults: readonly Fault[]): Group[] {
   const byTitle = new Map<string, string[]>();
   for (const fault of faults) {
     const label = fieldLabel(fault.field);
-    const title = label === fault.field || fault.field === 'SUBJECT' ? label : `${label} (${fault.field})`;
+    const title =
+      label === fault.field || NOT_IN_SUBJECTS.has(fault.field) ? label : `${label} (${fault.field})`;
     const lines = byTitle.get(title) ?? [];
     const { problem, fix } = faultSentence(fault);
     const line = lines.at(-1)?.endsWith(fix) === true ? problem : `${problem} ${fix}`;

@@ -105,7 +105,13 @@ function operatorBlocks({ operator, peer, timeZone }: StatusView): Block[] {
   const { nodeId, version, role, since, warnings } = operator;
   return [
     heading('Para o administrador'),
-    ...(warnings.length === 0 ? [] : [alarm('warning', [{ title: 'Avisos deste nó', lines: warnings }])]),
+    ...(warnings.length === 0
+      ? []
+      : [
+          alarm('warning', [
+            { title: 'Avisos deste nó, como estão no registro (em inglês)', lines: warnings },
+          ]),
+        ]),
     facts([
       ['Nó', `${nodeId}, versão ${version}`],
       ['Papel', `${ROLES[role] ?? role}, desde ${formatInstant(since, timeZone)}`],

@@ -5,6 +5,9 @@ export const TEXT_WIDTH = 74;
 /** RFC 5322 section 2.1.1 allows 998 octets; a character has at most 4. */
 const MAX_WORD_LENGTH = 240;
 
+/** What `title` draws under the heading of a section. */
+const SECTION_RULE = /^-{2,}$/;
+
 /**
  * The plain text of a mail, line by line. Everything given is tidied, so that nothing from outside can begin a
  * line of its own. Prose is wrapped; links stand alone on their lines and are never cut, whatever their length
@@ -55,8 +58,10 @@ export class TextMail {
     return this;
   }
 
+  /** None after another, and none under the heading of a section. */
   blank(): this {
-    if (this.#lines.at(-1) !== '') this.#lines.push('');
+    const last = this.#lines.at(-1) ?? '';
+    if (last !== '' && !SECTION_RULE.test(last)) this.#lines.push('');
     return this;
   }
 

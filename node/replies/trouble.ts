@@ -1,12 +1,12 @@
 import { AREA, PRODUCT } from './catalogue.ts';
 import { failureSentence } from './failure-sentences.ts';
-import { pairs, paragraph, section } from './components.ts';
+import { copyBox, pairs, paragraph, section } from './components.ts';
 import { formatInstant, shortId } from './format.ts';
 import { page } from './page.ts';
 import { footerText, jobFooter, type Pair, requestPairs } from './parts.ts';
-import { replySubject } from './subject-line.ts';
+import { replySubject, shownSubject } from './subject-line.ts';
 import { TextMail } from './text.ts';
-import type { DelayedView, FailedView, ReplyMail } from './views.ts';
+import type { DelayedView, FailedView, ReplyMail, RequestView } from './views.ts';
 
 /** The job was given up: what happened in plain words, that the admin knows, and what to do. */
 export function failedMail(view: FailedView): ReplyMail {
@@ -16,11 +16,10 @@ export function failedMail(view: FailedView): ReplyMail {
     heading: 'O pedido não pôde ser concluído',
     lead: `${happened}${tried}`,
     paragraphs: [
-      'O administrador também recebeu este e-mail e pode ver os detalhes no registro do sistema.',
       advice,
-      `Se falar com o administrador, informe o pedido ${shortId(view.jobId)}.`,
+      `O administrador também recebeu este e-mail. Se falar com ele, informe o pedido ${shortId(view.jobId)}.`,
     ],
-    rows: [...(view.request === null ? [] : requestPairs(view.request, null)), ['Motivo técnico', view.code]],
+    rows: [...asked(view.request, null), ['Motivo técnico', view.code]],
     recordings: view.request !== null,
   });
 }
@@ -38,9 +37,14 @@ export function delayedMail(view: DelayedView): ReplyMail {
     paragraphs: [
       'Você não precisa fazer nada: o pedido está guardado, e o resultado chega nesta mesma conversa.',
     ],
-    rows: view.request === null ? [] : requestPairs(view.request, view.timeZone),
+    rows: asked(view.request, view.timeZone),
     recordings: view.request !== null,
   });
+}
+
+/** What was asked for, as it was understood; a command for no recordings is shown as it was written. */
+function asked(request: RequestView | null, timeZone: string | null): Pair[] {
+  return request === null ? [] : requestPairs(request, timeZone);
 }
 
 interface Trouble {
@@ -56,9 +60,12 @@ function troubleMail(
   { heading, lead, paragraphs, rows, recordings }: Trouble,
 ): ReplyMail {
   const footer = jobFooter(jobId, subject);
+  const written = recordings ? null : shownSubject(subject);
   const text = new TextMail().title(heading, '=').paragraph(lead);
   for (const sentence of paragraphs) text.paragraph(sentence);
-  if (rows.length > 0) text.title('O pedido').pairs(rows);
+  text.title('O pedido');
+  if (written !== null) text.verbatim(written).blank();
+  if (rows.length > 0) text.pairs(rows);
   footerText(text, footer);
   return {
     subject: replySubject(subject),
@@ -71,7 +78,9 @@ function troubleMail(
       lead,
       body: [
         paragraphs.map((sentence) => paragraph(sentence)),
-        rows.length > 0 && [section('O pedido'), pairs(rows)],
+        section('O pedido'),
+        written !== null && copyBox(written),
+        rows.length > 0 && pairs(rows),
       ],
       footer,
     }),

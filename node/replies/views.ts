@@ -1,6 +1,6 @@
 import type { SourceName } from '../../protocol/job.ts';
 import type { Fault } from '../commands/command.ts';
-import type { Measured, RecordingFault, WallTime } from '../recordings/source.ts';
+import type { Measured, Nearby, RecordingFault, WallTime } from '../recordings/source.ts';
 
 /** A mail of ours without its addresses. */
 export interface ReplyMail {
@@ -44,8 +44,12 @@ export interface RecordingView {
   readonly sizeBytes: number;
   /** Name of its entry in the ZIP. */
   readonly fileName: string;
-  /** Opens the recording; null for those beyond MAX_LISTED, which are heard from the ZIP. */
+  /** Opens the recording, or what was made of it for playing; null for those that the mail does not list. */
   readonly url: string | null;
+  /** Length of the sound; null where nobody can tell. */
+  readonly seconds: number | null;
+  /** Whether what `url` opens plays in a browser; otherwise it is saved. */
+  readonly plays: boolean;
   /** `growing` or `broken` where it is delivered with a warning. */
   readonly fault: RecordingFault | null;
 }
@@ -75,6 +79,36 @@ export interface ZipView {
   readonly count: number;
 }
 
+/** A recording as its page shows it: with a player where it plays, and saved as it was recorded. */
+export interface PageRecordingView extends Omit<RecordingView, 'url'> {
+  /** What a player plays; null where browsers play nothing of it. */
+  readonly playUrl: string | null;
+  /** It was converted for playing: what is saved is the original. */
+  readonly converted: boolean;
+  /** Saves the original; null where nobody can make that link. */
+  readonly downloadUrl: string | null;
+}
+
+/** A part of the page of a result; short ones have one part. */
+export interface ResultPageView extends JobView, CoverageView {
+  /** Of this part, in order. */
+  readonly recordings: readonly PageRecordingView[];
+  readonly zips: readonly ZipView[];
+  readonly expiresAt: Temporal.Instant;
+  readonly mayEndEarlier: boolean;
+  /** All recordings delivered, and their sound where it is known. */
+  readonly total: { readonly count: number; readonly seconds: number; readonly ofUnknownLength: number };
+  readonly part: {
+    readonly number: number;
+    readonly of: number;
+    readonly previousUrl: string | null;
+    readonly nextUrl: string | null;
+  };
+}
+
+/** A page for who opens a link that does not work. */
+export type LinkProblem = 'expired' | 'revoked' | 'invalid' | 'missing' | 'failed';
+
 export interface ResultView extends JobView, CoverageView {
   /** All that were delivered, by time; the mail shows as many as fit. At least one. */
   readonly recordings: readonly RecordingView[];
@@ -84,11 +118,15 @@ export interface ResultView extends JobView, CoverageView {
   readonly expiresAt: Temporal.Instant;
   /** They are signed with temporary credentials that do not tell their end: they may die earlier. */
   readonly mayEndEarlier: boolean;
+  /** The page with all recordings and their players. */
+  readonly pageUrl: string | null;
 }
 
 export interface NothingFoundView extends JobView, CoverageView {
   /** Sources that were not searched and could be asked for. */
   readonly otherSources?: readonly SourceName[];
+  /** What was near; null where that is not known, or not for the requester. */
+  readonly nearby: Nearby | null;
 }
 
 export interface RefusalView {

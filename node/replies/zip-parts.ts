@@ -5,8 +5,9 @@ import { type Html, html, safeUrl } from './html.ts';
 import type { TextMail } from './text.ts';
 import type { RecordingView, ResultView, ZipView } from './views.ts';
 
-/** ZIPs that a mail links; more come only from limits set very low. */
-const MAX_ZIPS_LISTED = 200;
+/** Bytes of links to ZIPs in a mail, with what stands around each. More ZIPs come only from limits set very low. */
+const MAX_LISTED_BYTES = 45_000;
+const AROUND_LINK_BYTES = 450;
 
 /** Where the recordings are that a mail does not list, said after "que estão". */
 export function inZips({ zips }: ResultView): string {
@@ -39,20 +40,21 @@ export function zipButtons(view: ResultView): Html[] {
         <div style="margin-top:4px">${holds}</div>
       </div>`,
   );
-  const more = moreZips(zips.length);
+  const more = moreZips(view, listed.length);
   return more === null ? listed : [...listed, html`<p style="margin:0 0 6px">${more}</p>`];
 }
 
 /** The same in plain text. */
 export function zipLinks(text: TextMail, view: ResultView): void {
   const several = view.zips.length > 1;
-  for (const { zip, number, holds } of partsOf(view)) {
+  const parts = partsOf(view);
+  for (const { zip, number, holds } of parts) {
     const size = formatSize(zip.sizeBytes);
     if (several) text.blank().line(`Parte ${number} (${size}): ${holds}`);
     const url = safeUrl(zip.url);
     if (url !== null) text.link(url, '  ');
   }
-  const more = moreZips(view.zips.length);
+  const more = moreZips(view, parts.length);
   if (more !== null) text.paragraph(more);
 }
 
@@ -67,7 +69,12 @@ interface Part {
 function partsOf({ zips, recordings }: ResultView): Part[] {
   const inAll = zips.reduce((sum, { count }) => sum + count, 0);
   let next = 0;
-  return zips.slice(0, MAX_ZIPS_LISTED).map((zip, index) => {
+  let bytes = 0;
+  const fitting = zips.filter(
+    ({ url }, index) =>
+      (bytes += Buffer.byteLength(url) + AROUND_LINK_BYTES) <= MAX_LISTED_BYTES || index === 0,
+  );
+  return fitting.map((zip, index) => {
     const within = inAll === recordings.length ? recordings.slice(next, next + zip.count) : [];
     next += zip.count;
     const holds = holdsOf(zip.count) + rangeOf(within);
@@ -87,8 +94,12 @@ function rangeOf(recordings: readonly RecordingView[]): string {
   return from === until ? `, de ${from ?? ''}` : `, de ${from ?? ''} a ${until ?? ''}`;
 }
 
-function moreZips(count: number): string | null {
-  const more = count - MAX_ZIPS_LISTED;
+function moreZips({ zips, pageUrl }: ResultView, listed: number): string | null {
+  const more = zips.length - listed;
   if (more <= 0) return null;
-  return `${plural(more, 'ZIP não coube', 'ZIPs não couberam')} neste e-mail. Para receber o restante, envie outro pedido com um período menor.`;
+  const where =
+    pageUrl === null
+      ? 'Para receber o restante, envie outro pedido com um período menor.'
+      : 'Na página com todas as gravações há um botão para cada ZIP.';
+  return `${plural(more, 'ZIP não coube', 'ZIPs não couberam')} neste e-mail. ${where}`;
 }

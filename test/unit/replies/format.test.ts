@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { formatDuration, soundOf, soundPhrase } from '../../../node/replies/duration.ts';
 import {
   formatCount,
   formatInstant,
@@ -39,4 +40,26 @@ test('counts, plurals and lists are Portuguese', () => {
 
 test('a short id has not the form of a token', () => {
   expect(shortId('3f9a62c07be1d4458c90')).toBe('3f9a62c07be1');
+});
+
+describe('a duration', () => {
+  test.each([
+    [0, '0 s'],
+    [0.2, 'menos de 1 s'],
+    [59.4, '59 s'],
+    [59.6, '1 min'],
+    [185, '3 min 05 s'],
+    [3599.7, '1 h'],
+    [3720, '1 h 02 min'],
+    [4_449_600, '1.236 h'],
+  ])('of %d seconds is %s', (seconds, said) => {
+    expect(formatDuration(seconds)).toBe(said);
+  });
+
+  test('of recordings together leaves out those that nobody knows, and says so', () => {
+    const sound = soundOf([{ seconds: 60 }, { seconds: null }, { seconds: 5 }]);
+    expect(sound).toEqual({ count: 3, seconds: 65, ofUnknownLength: 1 });
+    expect(soundPhrase(sound)).toBe('1 min 05 s de áudio, mais 1 gravação de duração desconhecida');
+    expect(soundPhrase(soundOf([]))).toBe('0 s de áudio');
+  });
 });

@@ -13,7 +13,7 @@ import { confirmationMail } from '../../../node/replies/confirmation.ts';
 import { nothingFoundMail } from '../../../node/replies/nothing-found.ts';
 import { noticeMail } from '../../../node/replies/notice.ts';
 import { resultMail } from '../../../node/replies/result.ts';
-import type { Measured } from '../../../node/recordings/source.ts';
+import type { Measured, Nearby } from '../../../node/recordings/source.ts';
 import { failedMail } from '../../../node/replies/trouble.ts';
 import type { NoticeKind, ReplyMail } from '../../../node/replies/views.ts';
 import {
@@ -27,7 +27,7 @@ import {
   STATUS,
   whitelist,
 } from './request-samples.ts';
-import { GMAIL_CLIP_BYTES, JOB, resultView, samples } from './samples.ts';
+import { GMAIL_CLIP_BYTES, JOB, NEARBY, resultView, samples } from './samples.ts';
 import {
   AWAY,
   CHANGED,
@@ -135,6 +135,10 @@ test('a failure is told in plain words by its code', () => {
   expect(told('ENOSPC')).toContain('espaço em disco');
   expect(told('peer.away')).toContain('não está respondendo');
   expect(told('recordings.refused')).toContain('recusou o acesso');
+  expect(told('publish.no-room')).toContain('não cabem no espaço livre');
+  expect(told('node.disk-low')).toContain('pouco espaço em disco');
+  expect(told('delivery.revoked')).toContain('cancelados pelo administrador');
+  expect(told('delivery.unavailable')).toContain('local de entrega');
   expect(told('publish.refused')).toContain('O local de entrega recusou');
   expect(told('job.conflict')).toContain('não aceitou o pedido');
   expect(told('<what>')).toContain('erro inesperado');
@@ -229,7 +233,9 @@ describe('hostile text in any field of any view', () => {
     result: resultMail(soil({ ...view, leftOut })),
     parts: resultMail(soil({ ...view, zips: [...view.zips, ...view.zips] })),
     confirmation: confirmationMail(soil({ ...JOB, position: 2, measured: { count: 3, bytes: 4 } })),
-    nothing: nothingFoundMail(soil({ ...JOB, leftOut, unreadable: 1, narrowedByServer: false })),
+    nothing: nothingFoundMail(
+      soil({ ...JOB, leftOut, unreadable: 1, narrowedByServer: false, nearby: NEARBY }),
+    ),
     refusal: refusalMail(soil({ subject: 'x', faults, corrected: 'x', mailbox: 'x', tokenRequired: true })),
     access: accessRefusalMail(soil({ subject: 'x', reason: 'token-invalid' as const, adminEmail: 'x' })),
     checkip: checkIpMail(soil(checkIpView([RELEASED, FREE, AWAY, PARTLY]))),
@@ -279,5 +285,64 @@ describe('hostile text in any field of any view', () => {
         expect(`${name} ${closed}`).toBe(`${name} ${opened}`);
       }
     }
+  });
+});
+
+test('a notice says by its subject what it is about, so that it is found and stands in a conversation of its own', () => {
+  const subject = (name: string): string => (recordings[name] as ReplyMail).subject;
+  expect(subject('notice-unproved')).toBe('[Parelha audio] E-mail em quarentena: Ana <ana@example.com>');
+  expect(subject('notice-unsettled')).toBe(
+    '[Parelha audio] Troca de MAC por terminar em um servidor: gv2p, 3010',
+  );
+  expect(subject('notice-disk-low')).toBe('[Parelha audio] Pouco espaço em disco');
+});
+
+test('a refusal for want of room says that the request is right, and has it ready to be sent again', () => {
+  const { html, text } = samples()['refusal-disk-low'] as ReplyMail;
+  expect(text).toContain('O seu pedido está certo');
+  expect(text).not.toMatch(/corrigir|corrigido/);
+  expect(text.match(/RAMAIS=1121,1122/g)).toHaveLength(1);
+  expect(html).toContain('href="mailto:gravacoes@example.com?subject=%5BSEU_TOKEN%5D%20RAMAIS');
+});
+
+describe('what was near a search that found nothing', () => {
+  const near = (more: Partial<Nearby>, server: string | null = null): string =>
+    nothingFoundMail({
+      ...JOB,
+      request: { ...JOB.request, server },
+      ...{ leftOut: [], unreadable: 0, narrowedByServer: server === null ? null : true },
+      nearby: { ...NEARBY, ...more },
+    }).text.replaceAll(/\s+/g, ' ');
+
+  test('is the last recording before and the first after, of each extension', () => {
+    expect(near({})).toContain('Última antes do período: 24/10/2025 17:41:02, 1121 → 2133334444.');
+    expect(near({})).toContain('Primeira depois do período: 29/10/2025 09:10:44, 11987654321 → 1121.');
+  });
+
+  test('tells an extension without any recording from one without any in the days looked at', () => {
+    expect(near({})).toContain('Ramal 1122 — DESCONHECIDO Não há nenhuma gravação deste ramal');
+    const days = near({ days: { first: '2025-10-20', last: '2025-11-04' } });
+    expect(days).toContain('Ramal 1122 Nenhuma gravação entre 20/10/2025 e 04/11/2025.');
+    expect(days).not.toContain('DESCONHECIDO');
+  });
+
+  test('leaves only the extensions in question to be checked', () => {
+    expect(near({})).toContain('O número do ramal 1122 está certo');
+    const [known] = NEARBY.extensions;
+    const both = [known!, { ...known!, extension: '1122' }];
+    expect(near({ extensions: both })).not.toContain('está certo, e ele');
+  });
+
+  test('says where only one server was looked at', () => {
+    expect(near({}, 'gv2p')).toContain('Contando só o servidor gv2p.');
+    expect(near({})).not.toContain('Contando só');
+  });
+
+  test('is bounded', () => {
+    const extensions = Array.from({ length: 400 }, (_, index) => ({
+      ...NEARBY.extensions[0]!,
+      extension: String(10_000 + index),
+    }));
+    expect(near({ extensions })).toContain('… e mais 370 ramais');
   });
 });

@@ -118,4 +118,8 @@ test('what a notice is about is told in words', () => {
     ['new', 'x'],
     ['constructor', 'y'],
   ]);
+  expect(noticeDetails({ job: 'a'.repeat(64), reason: 'connect ECONNREFUSED' }, 'UTC')).toEqual([
+    ['Pedido', 'a'.repeat(12)],
+    ['Motivo técnico', 'connect ECONNREFUSED'],
+  ]);
 });

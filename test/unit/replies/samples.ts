@@ -5,6 +5,7 @@ import { nothingFoundMail } from '../../../node/replies/nothing-found.ts';
 import { accessRefusalMail, refusalMail } from '../../../node/replies/refusal.ts';
 import { MAX_LISTED, resultMail } from '../../../node/replies/result.ts';
 import { delayedMail, failedMail } from '../../../node/replies/trouble.ts';
+import type { Nearby, RecordingFault } from '../../../node/recordings/source.ts';
 import type {
   JobView,
   LeftOutView,
@@ -38,13 +39,17 @@ export function recordings(count: number, urlPadding = 0): RecordingView[] {
     const startedAt = first
       .add({ minutes: index * 73, seconds: index * 11 })
       .toString({ smallestUnit: 'second' });
+    // From seconds to some minutes, as calls are.
+    const seconds = 21 + ((index * 97) % 412);
     const [origin, destination] = [numbers[index % 5] ?? '', index % 5 === 3 ? '1122' : '1121'];
     const fileName = `${startedAt.replaceAll(/\D/g, '')}_${origin}_${destination}.wav`;
     return {
       startedAt,
       origin,
       destination,
-      sizeBytes: 480_044 + index * 91_337,
+      sizeBytes: 44 + seconds * 16_000,
+      seconds,
+      plays: true,
       fileName,
       url: `https://audio.example.com/r/3f9a62c07be1/${fileName}?e=1761764640&s=${'k'.repeat(43 + urlPadding)}`,
       fault: null,
@@ -69,6 +74,46 @@ export function resultView(count: number, urlPadding = 0): ResultView {
     narrowedByServer: true,
     expiresAt: Temporal.Instant.from('2025-10-29T18:04:00Z'),
     mayEndEarlier: false,
+    pageUrl: 'https://audio.example.com/d/audio/3f9a62c07be1/gravacoes.html?e=1761764640&s=ppp',
+  };
+}
+
+/** A result of mixed formats: some cannot be told the length of, some no browser plays. */
+export function mixedView(count: number): ResultView {
+  const view = resultView(count);
+  const mixed = view.recordings.map((one, index) => ({
+    ...one,
+    plays: index % 3 !== 1,
+    seconds: index % 3 === 2 ? null : one.seconds,
+  }));
+  return { ...view, recordings: mixed };
+}
+
+/** The longest there is: presigned links, the longest names, all warnings. */
+export function worstView(): ResultView {
+  const view = partsView([500], 1100);
+  const long = '5'.repeat(255);
+  const worst = view.recordings.map((one, index) => ({
+    ...one,
+    origin: long,
+    destination: long,
+    fault: index % 2 === 0 ? ('growing' as const) : ('broken' as const),
+  }));
+  const leftOut = (fault: RecordingFault): LeftOutView[] =>
+    worst.slice(0, 200).map(({ startedAt }) => ({ startedAt, origin: long, destination: long, fault }));
+  return {
+    ...view,
+    request: {
+      ...view.request,
+      subject: `RAMAIS=${Array.from({ length: 400 }, (_, index) => 10_000_000 + index).join(',')}`,
+      extensions: Array.from({ length: 400 }, (_, index) => String(10_000_000 + index)),
+    },
+    recordings: worst,
+    zips: Array.from({ length: 60 }, () => view.zips[0]!),
+    leftOut: [...leftOut('archived'), ...leftOut('vanished')],
+    unreadable: 12,
+    narrowedByServer: false,
+    mayEndEarlier: true,
   };
 }
 
@@ -97,6 +142,7 @@ export function partsView(counts: readonly number[], tokenLength = 900): ResultV
       fileName: `gravacoes_parte${index + 1}.zip`,
       count: inPart,
     })),
+    pageUrl: `${base}/parelha/audio2/${JOB.jobId}/gravacoes.html?${signed}`,
     expiresAt: Temporal.Instant.from('2025-10-28T21:10:00Z'),
   };
 }
@@ -109,6 +155,19 @@ const COLD: readonly LeftOutView[] = [
   })),
   { startedAt: '2025-10-28T16:40:31', origin: '11987654321', destination: '1122', fault: 'empty' },
 ];
+
+/** One extension with recordings on both sides of the range, one with none at all. */
+export const NEARBY: Nearby = {
+  extensions: [
+    {
+      extension: '1121',
+      before: { startedAt: '2025-10-24T17:41:02', origin: '1121', destination: '2133334444' },
+      after: { startedAt: '2025-10-29T09:10:44', origin: '11987654321', destination: '1121' },
+    },
+    { extension: '1122', before: null, after: null },
+  ],
+  days: null,
+};
 
 const MAC_SUBJECT = 'MACCHANGE=3010 MACATUAL=010203040506 MACFUTURO=010203040599 SERVER=gv2p';
 const AT = Temporal.Instant.from('2025-10-28T18:04:00Z');
@@ -161,6 +220,11 @@ export function samples(): Record<string, ReplyMail> {
     result: resultMail(view),
     'result-one': resultMail(resultView(1)),
     'result-warnings': resultMail(troubled),
+    'result-mixed': resultMail(mixedView(7)),
+    'result-silent': resultMail({
+      ...resultView(1),
+      recordings: recordings(1).map((one) => ({ ...one, plays: false, seconds: null })),
+    }),
     'result-many': resultMail(resultView(340)),
     'result-parts': resultMail({ ...partsView([5000, 5000, 2480], 20), mayEndEarlier: true }),
     'result-archived': resultMail({ ...view, leftOut: COLD }),
@@ -170,15 +234,36 @@ export function samples(): Record<string, ReplyMail> {
       unreadable: 0,
       leftOut: [],
       otherSources: ['s3'],
+      nearby: null,
+    }),
+    'nothing-nearby': nothingFoundMail({
+      ...JOB,
+      narrowedByServer: true,
+      unreadable: 0,
+      leftOut: [],
+      nearby: NEARBY,
+    }),
+    'nothing-nearby-days': nothingFoundMail({
+      ...JOB,
+      source: 's3',
+      narrowedByServer: null,
+      unreadable: 0,
+      leftOut: [],
+      nearby: {
+        extensions: NEARBY.extensions.map((one) => ({ ...one, after: null })),
+        days: { first: '2025-10-20', last: '2025-11-04' },
+      },
     }),
     'nothing-delivered': nothingFoundMail({
       ...JOB,
+      nearby: null,
       narrowedByServer: null,
       unreadable: 0,
       leftOut: troubled.leftOut,
     }),
     'nothing-archived': nothingFoundMail({
       ...JOB,
+      nearby: null,
       source: 's3',
       narrowedByServer: true,
       unreadable: 0,
@@ -186,6 +271,13 @@ export function samples(): Record<string, ReplyMail> {
     }),
     refusal: refusalMail(refused),
     'refusal-token': refusalMail({ ...refused, faults: refused.faults.slice(0, 1), tokenRequired: true }),
+    'refusal-disk-low': refusalMail({
+      subject: request.subject,
+      faults: [{ field: 'SYSTEM', code: 'disk-low', values: { command: 'RAMAIS' } }],
+      corrected: request.subject,
+      mailbox: 'gravacoes@example.com',
+      tokenRequired: true,
+    }),
     'access-token': accessRefusalMail({
       subject: '[0BADF00D] RAMAIS=1121 INICIO=27/10/2025 FIM=27/10/2025',
       reason: 'token-invalid',
@@ -207,6 +299,8 @@ export function samples(): Record<string, ReplyMail> {
       tokenRequired: false,
     }),
     failed: failedMail({ ...trouble, attempts: 3 }),
+    'failed-disk-low': failedMail({ ...trouble, code: 'node.disk-low', attempts: 1 }),
+    'failed-no-room': failedMail({ ...trouble, code: 'publish.no-room', attempts: 3 }),
     'failed-access': failedMail({ ...trouble, code: 'recordings.refused', attempts: 1 }),
     'failed-refused': failedMail({ ...trouble, code: 'job.refused', attempts: 1 }),
     'failed-mac': failedMail({
@@ -246,7 +340,7 @@ export function samples(): Record<string, ReplyMail> {
         ['Outro servidor', 'audio'],
         ['Pedidos esperando', '3'],
         [
-          'Motivo',
+          'Motivo técnico',
           'RPC: peer.unreachable (connect ECONNREFUSED 203.0.113.7:7443); SCP: drop.timeout (203.0.113.7:22: not within 15 s)',
         ],
       ],
@@ -272,6 +366,13 @@ export function samples(): Record<string, ReplyMail> {
       before: 'sem acesso',
       after: 'consulta; ramais 1121, 1122; servidores gv1p',
       by: 'admin@example.com',
+    }),
+    'notice-disk-low': notice('disk-low', {
+      freeBytes: '734003200',
+      headroomBytes: '1073741824',
+      since: '2025-10-28T18:01:12Z',
+      stateDir: '/var/lib/parelha',
+      status: 'node-ctl status',
     }),
     'notice-unsettled': notice('server-unsettled', {
       server: 'gv2p',

@@ -133,6 +133,7 @@ export function macView(report: MacReport, more: Partial<MacChangeView> = {}): M
     serverName: 'Matriz',
     report,
     makers: { from: 'Yealink (Xiamen) Network Technology', to: 'Grandstream Networks, Inc.' },
+    sending: { mailbox: 'pedidos@example.com', tokenRequired: false },
     ...more,
   };
 }
