@@ -76,7 +76,7 @@ export const RPC_METHODS = {
       /** What its search will find; null or absent where that is not known at once. */
       measured: z.object({ count, bytes: count }).nullable().optional(),
     }),
-    problems: ['job.conflict', 'job.refused', 'rpc.unavailable'],
+    problems: ['job.conflict', 'job.refused', 'node.disk-low', 'rpc.unavailable'],
     idempotent: true,
   },
   'job.get': {

@@ -26,6 +26,7 @@ export const PROBLEMS = {
   'rpc.unavailable': { status: 503, title: 'The node cannot do this now.' },
   'job.conflict': { status: 409, title: 'This id is known with another request.' },
   'job.refused': { status: 422, title: 'The request is not one that this node can work.' },
+  'node.disk-low': { status: 422, title: 'The node has too little room on its disk for new work.' },
   'ledger.gap': { status: 503, title: 'Entries are missing before these.' },
   'leadership.refused': { status: 422, title: 'The handoff is refused; the detail says why.' },
   'leadership.busy': {

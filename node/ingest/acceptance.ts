@@ -6,10 +6,12 @@ import type { Quarantine } from '../access/quarantine.ts';
 import type { SenderProof } from '../access/sender-proof.ts';
 import { idOf, refusalJob } from '../commands/answer-jobs.ts';
 import type { Fault } from '../commands/command.ts';
+import { lowDiskFaults } from '../commands/low-disk.ts';
 import { type IncomingMail, readMessage } from '../mail/message.ts';
 import type { Clock } from '../platform/clock.ts';
 import { codeOf, messageOf } from '../platform/errors.ts';
 import { createKeyedMutex } from '../platform/mutex.ts';
+import type { RoomWatch } from '../platform/room.ts';
 import type { SetAside } from '../platform/set-aside.ts';
 import { digestOf } from '../queue/job-file.ts';
 import type { NewJob } from '../queue/spool.ts';
@@ -31,6 +33,8 @@ export interface AcceptanceOptions extends DeskOptions {
   readonly quarantine: Pick<Quarantine, 'add' | 'list'>;
   readonly grammar: Grammar;
   readonly setAside: SetAside;
+  /** What it has no room for is refused. */
+  readonly room: Pick<RoomWatch, 'look'>;
   /** Where the mails in doubt are kept for a person to decide on. */
   readonly doubts: DoubtStore;
   readonly clock: Clock;
@@ -77,7 +81,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
     const admitted = await entrance.judge(arrival, mail);
     if ('outcome' in admitted) return admitted;
     const it: Case = { options, desk, arrival, mail, ...admitted };
-    return arrival.meeting === 'again-seen' ? doubt(it) : enter(it, makeJob(it));
+    return arrival.meeting === 'again-seen' ? doubt(it) : enter(it, await inRoom(it, makeJob(it)));
   };
 
   // A mail out of quarantine comes beside those of the mailbox: what is good once is not to be found good by both.
@@ -110,11 +114,8 @@ function makeJob({ options, mail, door, arrival }: Case): Made {
     const job = refusalJob({ ...refusal, reason: 'too-large', limitBytes });
     return { job, outcome: 'too-large', facts: { limitBytes } };
   }
-  const refused = (faults: readonly Fault[], corrected: string | null): Made => {
-    const codes = faults.map(({ field, code }) => `${field}:${code}`);
-    const job = refusalJob({ ...refusal, reason: 'faults', faults, corrected });
-    return { job, outcome: 'refused', facts: { faults: codes } };
-  };
+  const refused = (faults: readonly Fault[], corrected: string | null): Made =>
+    refusedFor(refusal, faults, corrected);
   const parsed = options.grammar.parse(door.subject);
   if (!parsed.ok) {
     // Who may not use a command learns nothing from its faults.
@@ -143,14 +144,41 @@ function makeJob({ options, mail, door, arrival }: Case): Made {
   return { job, outcome: 'accepted', facts: { command: command.keyword, source: parsed.source } };
 }
 
+/** What is made of a mail; and what may have been made of it before a crash, when there was more room on disk, or less. */
+interface Choice {
+  readonly first: Made;
+  readonly other: Made | null;
+}
+
+/** Refuses what there is no room for; the corrected subject is the same, to be sent again later. */
+async function inRoom({ options, mail, door }: Case, made: Made): Promise<Choice> {
+  if (made.outcome !== 'accepted') return { first: made, other: null };
+  const { request, lane } = made.job;
+  const faults = lowDiskFaults(await options.room.look(), request.command, lane);
+  const refusal = refusalOf(mail, door.subject);
+  const other = refusedFor(refusal, faults, refusal.subject);
+  return faults.length > 0 ? { first: other, other: made } : { first: made, other };
+}
+
+function refusedFor(
+  refusal: ReturnType<typeof refusalOf>,
+  faults: readonly Fault[],
+  corrected: string | null,
+): Made {
+  const codes = faults.map(({ field, code }) => `${field}:${code}`);
+  const job = refusalJob({ ...refusal, reason: 'faults', faults, corrected });
+  return { job, outcome: 'refused', facts: { faults: codes } };
+}
+
 /** Why a person may not use a command, whatever they ask of it. */
 function denials({ permission }: AcceptanceOptions, requester: string, keyword: string): readonly Fault[] {
   return permission.faultsOf(requester, { keyword }, {});
 }
 
 /** Puts the job of a mail into the spool. */
-async function enter(it: Case, { job, outcome, facts }: Made): Promise<Verdict> {
+async function enter(it: Case, { first, other }: Choice): Promise<Verdict> {
   const { options, desk, arrival, mail, door } = it;
+  const { job, outcome, facts } = first;
   const { subject } = job.request;
   const from = mail.from?.address ?? null;
   const known = options.known.mail(job.id);
@@ -158,7 +186,9 @@ async function enter(it: Case, { job, outcome, facts }: Made): Promise<Verdict> 
   const again = `the mail of ${from} came again`;
   const ofPeer = options.known.madeByPeer(job.id);
   // Its digest stays out of the own ledger: the job is not here, and a call that hands it over must not find it done.
-  if (ofPeer === digestOf(job.request)) return desk.conclude(arrival, job.id, 'duplicate', again, about);
+  const digests = [first, ...(other === null ? [] : [other])].map((made) => digestOf(made.job.request));
+  if (ofPeer !== null && digests.includes(ofPeer))
+    return desk.conclude(arrival, job.id, 'duplicate', again, about);
   if (ofPeer !== null) return conflict(it, job, about);
   // Before the job is there: a token that is good once is never good for two, and still for this one after a crash.
   if (outcome === 'accepted') await options.access.use(door, job.id);
@@ -171,7 +201,7 @@ async function enter(it: Case, { job, outcome, facts }: Made): Promise<Verdict> 
     return await desk.conclude(arrival, job.id, said, sentence, { digest, ...about });
   } catch (error) {
     if (codeOf(error) !== 'spool.conflict') throw error;
-    return conflict(it, job, about);
+    return other === null ? conflict(it, job, about) : enter(it, { first: other, other: null });
   }
 }
 

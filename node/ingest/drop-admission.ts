@@ -7,11 +7,13 @@ import type { Audit } from '../audit.ts';
 import { idOf, noticeJob, refusalJob } from '../commands/answer-jobs.ts';
 import type { Command, Fault } from '../commands/command.ts';
 import { LEGACY_COMMAND, type LegacyRequest, readLegacyRequest } from '../commands/legacy-request.ts';
+import { lowDiskFaults } from '../commands/low-disk.ts';
 import type { Registry } from '../commands/registry.ts';
 import type { DropDocuments, HandedOver } from '../forward/drop-document.ts';
 import { handedOver } from '../forward/forward-origin.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
-import type { JobAcceptor, NewJob } from '../queue/spool.ts';
+import type { RoomWatch } from '../platform/room.ts';
+import type { JobAcceptor, NewJob, Spool } from '../queue/spool.ts';
 import { saysNoMore } from './drop-coverage.ts';
 import { type Ledger, NOWHERE } from './ledger.ts';
 
@@ -20,19 +22,19 @@ const OPEN_STATUS = 'pending';
 /** The field that the peer adds to the old document. */
 const PEER_FIELD = 'parelha';
 
-/** Why a file is moved aside: as the log says it, and as the admin reads it. */
+/** Why a file is moved aside: as the log says it, and the reason in words for the admin (`replies/notice-details.ts`). */
 const REASON = {
   unproved: {
     said: 'not proved to be the peer’s',
-    told: 'diz vir do outro servidor da parelha, mas a assinatura não confere',
+    told: 'drop-unproved',
   },
   more: {
     said: 'it asks for more than its old fields say',
-    told: 'pede mais do que os seus próprios campos dizem',
+    told: 'drop-asks-more',
   },
   elsewhere: {
     said: 'this node does not serve its source, and does not hand it on',
-    told: 'pede gravações de uma origem que este servidor não atende',
+    told: 'drop-elsewhere',
   },
 } as const;
 type Reason = keyof typeof REASON;
@@ -42,9 +44,12 @@ export interface DropAdmissionOptions {
   /** Both who is named as sender and who is to be answered are judged by it. */
   readonly permission: Permission;
   readonly acceptor: JobAcceptor;
+  readonly spool: Pick<Spool, 'stateOf'>;
   /** This node's own. */
   readonly ledger: Pick<Ledger, 'accepted' | 'append'>;
   readonly audit: Audit;
+  /** What it has no room for is refused. */
+  readonly room: Pick<RoomWatch, 'look'>;
   /** The sources that this node serves. */
   readonly sources: { has(name: SourceName): boolean };
   /** Proves files of the peer; null for a node alone. */
@@ -124,11 +129,7 @@ async function admit(it: Case): Promise<string> {
   const faults = request.ok ? notPermitted(it, [requester, sender], request.params) : request.faults;
   if (!request.ok || faults.length > 0) {
     const told = permission.shownTo(requester, { faults, corrected: request.ok ? null : request.corrected });
-    // Under an id of its own: the peer may yet hand the same job over by a call, and is to be told that it is refused.
-    const id = handed === null ? it.id : idOf('drop-refused', it.id);
-    const mail = { id, requester, subject, messageId: null, references: [] };
-    await take(options, refusalJob({ ...mail, reason: 'faults', ...told }), 'drop.refused');
-    return `refused ${faults.map(({ field, code }) => `${field} ${code}`).join(', ')}; ${requester} is told`;
+    return refuse(it, requester, told, faults);
   }
   const job = handed === null ? newJob(it, request.params) : jobOf(it, handed, request.params);
   if (typeof job === 'string') {
@@ -136,9 +137,28 @@ async function admit(it: Case): Promise<string> {
     await take(options, noticeJob('drop-refused', it.id, details), 'drop.refused');
     throw refused(REASON[job].said);
   }
+  // Taken from the peer by a call, or by this very file, and kept out of the ledger by a crash or a full disk.
+  const isTaken = handed !== null && options.spool.stateOf(job.id) !== undefined;
+  const isNew = !isTaken && options.ledger.accepted(job.id) === null;
+  const low = isNew ? lowDiskFaults(await options.room.look(), command.keyword, job.lane) : [];
+  if (low.length > 0) return refuse(it, requester, { faults: low, corrected: subject }, low);
   const kind = await take(options, job, 'drop.accepted');
   const by = handed === null ? '' : `, handed over by ${handed.peerId}`;
   return `${kind} ${document.request_id} of ${requester}${by}`;
+}
+
+/** Tells the requester what is wrong, as far as they may know that. A sentence that names all `faults`. */
+async function refuse(
+  { options, id, old, handed }: Case,
+  requester: string,
+  told: { readonly faults: readonly Fault[]; readonly corrected: string | null },
+  faults: readonly Fault[],
+): Promise<string> {
+  // Under an id of its own: the peer may yet hand the same job over by a call, and is to be told that it is refused.
+  const own = handed === null ? id : idOf('drop-refused', id);
+  const mail = { id: own, requester, subject: old.subject, messageId: null, references: [] };
+  await take(options, refusalJob({ ...mail, reason: 'faults', ...told }), 'drop.refused');
+  return `refused ${faults.map(({ field, code }) => `${field} ${code}`).join(', ')}; ${requester} is told`;
 }
 
 /** Why one of these people may not have this asked for; each fault once. */

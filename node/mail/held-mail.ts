@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { isMissing, syncDirectory, TEMPORARY_PREFIX, writeDurable } from '../platform/durable.ts';
@@ -9,8 +9,11 @@ import type { Log } from '../platform/log.ts';
 const SUFFIX = '.json';
 /** Put aside for somebody to look at, where it cannot be understood. */
 const BROKEN = '.broken';
+/** More of these make room when the store is opened, the oldest first. */
+const MAX_BROKEN = 100;
 /** More than that wait in their jobs. */
 const MAX_HELD = 20_000;
+const MAX_LENGTH = 128 * 1024 * 1024;
 const NAME_DIGITS = 32;
 
 const heldSchema = z.strictObject({
@@ -54,11 +57,13 @@ export interface HeldMailOptions {
   readonly directory: string;
   readonly log: Log;
   readonly maxHeld?: number;
+  /** Characters of all texts together. */
+  readonly maxLength?: number;
 }
 
 /** Opens the store; what cannot be understood in it is put aside and told of. */
 export async function openHeldMail(options: HeldMailOptions): Promise<HeldMail> {
-  const { directory, log, maxHeld = MAX_HELD } = options;
+  const { directory, log, maxHeld = MAX_HELD, maxLength = MAX_LENGTH } = options;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const entries = new Map<string, HeldEntry>();
   const pathOf = (name: string): string => join(directory, `${name}${SUFFIX}`);
@@ -91,12 +96,15 @@ export async function openHeldMail(options: HeldMailOptions): Promise<HeldMail> 
     if (answer !== null) entries.set(name, entryOf(name, answer));
   }
 
+  await keepFew(directory);
+
   return {
     put: async (answer) => {
       const name = nameOf(answer);
       if (entries.has(name)) return;
-      if (entries.size >= maxHeld) {
-        const message = `${maxHeld} answers are held back, which is all that fit`;
+      const held = [...entries.values()].reduce((sum, { length }) => sum + length, answer.text.length);
+      if (entries.size >= maxHeld || held > maxLength) {
+        const message = `${entries.size} answers are held back, which is all that fit`;
         throw new AppError('mail.unavailable', message, { retriable: true });
       }
       try {
@@ -132,6 +140,15 @@ export async function openHeldMail(options: HeldMailOptions): Promise<HeldMail> 
             `${entries.size} answers are held back for digests: REPLIES_PER_SENDER or REPLIES_PER_DAY was reached`,
           ],
   };
+}
+
+/** Removes all but some of what could not be understood. */
+async function keepFew(directory: string): Promise<void> {
+  const broken = (await readdir(directory)).filter((file) => file.endsWith(BROKEN));
+  if (broken.length <= MAX_BROKEN) return;
+  const paths = broken.map((file) => join(directory, file));
+  const aged = await Promise.all(paths.map(async (path) => ({ path, atMs: (await stat(path)).ctimeMs })));
+  for (const { path } of aged.toSorted((a, b) => b.atMs - a.atMs).slice(MAX_BROKEN)) await unlink(path);
 }
 
 function nameOf({ messageId, to }: HeldAnswer): string {

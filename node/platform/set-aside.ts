@@ -2,11 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { cp, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { bytesOf } from './room-use.ts';
 import { isMissing, syncDirectory, writeDurable } from './durable.ts';
 import { codeOf } from './errors.ts';
+import { createKeyedMutex } from './mutex.ts';
 
-/** Set-aside things are for people to look at; past this the oldest make room. */
+/** Set-aside things are for people to look at; past one of these the oldest make room. */
 const MAX_FILES = 500;
+const MAX_BYTES = 256 * 1024 * 1024;
 const REASON = '.reason.txt';
 
 /** A place for what could not be taken, each file beside a `.reason.txt`. */
@@ -20,7 +23,14 @@ export interface SetAside {
   bytes(name: string, content: Uint8Array, reason: string): Promise<string>;
 }
 
-export function createSetAside(directory: string): SetAside {
+export interface SetAsideBounds {
+  readonly maxFiles?: number;
+  /** As they take on disk. What was set aside last stays, however large it is. */
+  readonly maxBytes?: number;
+}
+
+export function createSetAside(directory: string, bounds: SetAsideBounds = {}): SetAside {
+  const inTurn = createKeyedMutex();
   /** A new path for something called `name`. */
   async function pathFor(name: string): Promise<string> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -29,7 +39,7 @@ export function createSetAside(directory: string): SetAside {
 
   async function finish(path: string, reason: string): Promise<string> {
     await writeDurable(path + REASON, `${reason}\n`);
-    await keepBounded(directory);
+    await inTurn(directory, () => keepBounded(directory, basename(path), bounds));
     return path;
   }
 
@@ -99,25 +109,49 @@ function kindOf(about: Stats): string {
   return about.isSocket() ? 'a socket' : 'a device';
 }
 
-/** Removes what was set aside first; its reason tells when that was. */
-async function keepBounded(directory: string): Promise<void> {
-  const all = (await readdir(directory)).filter((name) => !name.startsWith('.'));
-  const names = [
-    ...new Set(all.map((name) => (name.endsWith(REASON) ? name.slice(0, -REASON.length) : name))),
-  ];
-  if (names.length <= MAX_FILES) return;
-  const aged = await Promise.all(
-    names.map(async (name) => ({ name, atMs: await setAsideAt(join(directory, name)) })),
-  );
-  for (const { name } of aged.toSorted((a, b) => a.atMs - b.atMs).slice(0, names.length - MAX_FILES)) {
-    for (const path of [join(directory, name), join(directory, name + REASON)]) {
-      await rm(path, { recursive: true, force: true });
+/** Removes what was set aside first; its reason tells when that was. What has just been put there stays. */
+async function keepBounded(
+  directory: string,
+  justPut: string,
+  { maxFiles = MAX_FILES, maxBytes = MAX_BYTES }: SetAsideBounds,
+): Promise<void> {
+  const things = (await thingsIn(directory)).filter(({ name }) => name !== justPut);
+  let bytes = await sizeOf(directory, justPut);
+  let kept = 1;
+  let isFull = false;
+  // From the newest on: where it is full once, all that is older goes.
+  for (const { name } of things.toSorted((a, b) => b.atMs - a.atMs)) {
+    const size: number = isFull ? 0 : await sizeOf(directory, name);
+    isFull ||= kept + 1 > maxFiles || bytes + size > maxBytes;
+    if (isFull) await removeThing(directory, name);
+    else {
+      kept += 1;
+      bytes += size;
     }
   }
-  await syncDirectory(directory);
+  if (isFull) await syncDirectory(directory);
 }
 
-/** Milliseconds since 1970; now where it is being set aside and has no reason yet. */
+/** All that lies there, and when it was set aside. */
+async function thingsIn(directory: string): Promise<{ readonly name: string; readonly atMs: number }[]> {
+  const all = (await readdir(directory)).filter((name) => !name.startsWith('.'));
+  const names = new Set(all.map((name) => (name.endsWith(REASON) ? name.slice(0, -REASON.length) : name)));
+  return Promise.all(
+    [...names].map(async (name) => ({ name, atMs: await setAsideAt(join(directory, name)) })),
+  );
+}
+
+async function sizeOf(directory: string, name: string): Promise<number> {
+  return (await bytesOf(join(directory, name))) + (await bytesOf(join(directory, name + REASON)));
+}
+
+async function removeThing(directory: string, name: string): Promise<void> {
+  for (const path of [join(directory, name), join(directory, name + REASON)]) {
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** Milliseconds since 1970; later than all others where it is being set aside and has no reason yet. */
 async function setAsideAt(path: string): Promise<number> {
   try {
     return (await lstat(path + REASON)).mtimeMs;

@@ -44,6 +44,9 @@ export interface SpoolOptions extends SpoolStoreOptions {
   readonly acceptedEarlier: (id: string) => { readonly digest: string | null } | null;
 }
 
+/** Jobs that ended before are removed, by the directory they lie in; cancelled ones lie in `failed/`. */
+export type PurgeBefore = Readonly<Record<'completed' | 'failed', Temporal.Instant>>;
+
 export type Spool = Awaited<ReturnType<typeof openSpool>>;
 
 /**
@@ -208,16 +211,17 @@ export async function openSpool(options: SpoolOptions) {
         for (const listener of listeners) listener(fresh);
         return fresh;
       }),
-    /** Removes ended jobs whose file was last written before `before`; gives their number. */
-    purge: async (before: Temporal.Instant, signal: AbortSignal): Promise<number> => {
+    /** Removes ended jobs whose file was last written before the time for its state; gives their number. */
+    purge: async (before: PurgeBefore, signal: AbortSignal): Promise<number> => {
       let removed = 0;
       for (const { id } of [...entries.values()].filter((entry) => !open.has(entry.id))) {
         signal.throwIfAborted();
         await exclusive(id, async () => {
           const entry = entries.get(id);
           if (entry === undefined || open.has(id)) return;
+          const limit = before[entry.state === 'failed' ? 'failed' : 'completed'];
           const writtenMs = await store.writtenAt(entry);
-          if (writtenMs !== null && writtenMs >= before.epochMilliseconds) return;
+          if (writtenMs !== null && writtenMs >= limit.epochMilliseconds) return;
           await store.remove(entry);
           removed += 1;
         });

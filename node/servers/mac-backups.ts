@@ -1,16 +1,13 @@
 import { posix } from 'node:path';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
 import type { Server } from './inventory.ts';
-import { discardJournal, readJournal, TRANSACTION } from './mac-journal.ts';
+import { readJournal, TRANSACTION } from './mac-journal.ts';
 import { ensureDirectory } from './mac-lock.ts';
 import type { MacRequest } from './mac-phones.ts';
 import type { FileNow } from './mac-plan.ts';
 import { MAX_MAC_FILE_BYTES } from './mac-transaction.ts';
 import type { RemoteFiles } from './remote.ts';
 
-/** The newest changes of a server whose backups are kept; at each change a few of those before them go. */
-const BACKUPS_KEPT = 2_000;
-const DISCARDED_AT_ONCE = 3;
 const MAX_BACKUPS = 20_000;
 const MAX_NAME_SHOWN = 100;
 const LOCK_DIRECTORY = '.lock';
@@ -29,17 +26,13 @@ export async function backupDirectory(files: RemoteFiles, { macBackupDir }: Serv
   }
 }
 
-/** The names of all changes that have a backup, the newest first; clears away a few that are too many. */
+/** The names of all changes that have a backup, the newest first. */
 export async function backupNames(files: RemoteFiles, { macBackupDir }: Server): Promise<string[]> {
   const listed = await files.list(macBackupDir, MAX_BACKUPS);
-  const names = listed
+  return listed
     .filter((name) => TRANSACTION.test(name))
     .toSorted()
     .toReversed();
-  for (const name of names.slice(BACKUPS_KEPT).slice(-DISCARDED_AT_ONCE)) {
-    await discardJournal(files, posix.join(macBackupDir, name));
-  }
-  return names.slice(0, BACKUPS_KEPT);
 }
 
 /** What a backup (its name or its directory) takes back, with the provisioning files that its change removed. @throws AppError `mac.no-backup` */

@@ -7,6 +7,7 @@ import { createKeyedMutex } from '../platform/mutex.ts';
 import type { Server } from './inventory.ts';
 import { advance, isOfJob, type MacJournal, readJournal, transactionName } from './mac-journal.ts';
 import { backupDirectory, backupNames, backupOf } from './mac-backups.ts';
+import { type BackupBounds, createBackupTidier } from './mac-backup-bounds.ts';
 import { createMacLocks, type HeldLock } from './mac-lock.ts';
 import { checkDeclared, notify } from './mac-server.ts';
 import type { MacHooks, MacReport, MacRequest, Phones } from './mac-phones.ts';
@@ -22,6 +23,8 @@ export interface PhonesOptions {
   readonly nodeId: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** How many backups are kept on each server, and how much. */
+  readonly backups?: BackupBounds;
 }
 
 /** What a call works with. */
@@ -37,9 +40,10 @@ interface Work {
  * Phones in the definition files of SIP servers, over SFTP. A change is a transaction with its plan on the server's disk
  * (mac-journal.ts): all files or none, whatever breaks off, and settled by the next call of whichever node.
  */
-export function createPhones({ remote, nodeId, clock, log }: PhonesOptions): Phones {
+export function createPhones({ remote, nodeId, clock, log, backups }: PhonesOptions): Phones {
   const oneAfterAnother = createKeyedMutex();
   const locks = createMacLocks(nodeId, clock);
+  const tidyBackups = createBackupTidier(log, backups);
 
   /** Runs with the lock of a server, everything left half-way settled before. */
   async function locked<T>(work: Work, act: (lock: HeldLock) => Promise<T>): Promise<T> {
@@ -143,7 +147,11 @@ export function createPhones({ remote, nodeId, clock, log }: PhonesOptions): Pho
     try {
       return await withSession(remote, server, guard.signal, async (session) => {
         const work = { server, session, files: await session.files(), jobId, hooks };
-        return locked(work, async (lock) => (await doneBefore(work)) ?? act(work, lock, guard.enter));
+        return locked(work, async (lock) => {
+          const report = (await doneBefore(work)) ?? (await act(work, lock, guard.enter));
+          await tidyBackups(work.files, server);
+          return report;
+        });
       });
     } catch (error) {
       const isSettled = ['mac.failed', 'mac.changed-meanwhile', 'mac.unsettled', 'mac.locked'].includes(

@@ -26,6 +26,8 @@ const ended = (count: number): Promise<unknown> =>
 const mailsOf = (id: string): string[] =>
   pair.mails.filter(({ job }) => job === id).map(({ node, kind }) => `${kind} from ${node}`);
 
+const mailsOfFailures = () => pair.mails.filter(({ kind }) => kind === 'failed');
+
 describe('a request for recordings that the peer has', () => {
   test('is confirmed by the node that took it with the place in the peer’s queue, then answered by the peer', async () => {
     const id = await ask('a');
@@ -58,6 +60,17 @@ describe('a request for recordings that the peer has', () => {
     await eventually('the refusal', () => pair.mails.some(({ kind }) => kind === 'failed'));
     expect(pair.mails.filter(({ kind }) => kind === 'failed')).toMatchObject([{ node: 'audio2' }]);
     expect(pair.audio.spool.ids(null)).toEqual([]);
+  });
+
+  test('that the peer has no room for is told as a failure at once, and dropped there by no other way', async () => {
+    pair.audio.room.leave(0.9);
+    const id = await ask('a');
+    await eventually('the failure', () => mailsOfFailures().length === 1);
+    expect((await pair.audio2.spool.read(id))?.outcome).toMatchObject({ code: 'node.disk-low' });
+    expect((await pair.audio2.spool.read(id))?.attempts).toBe(1);
+    expect(pair.audio2.dropbox.files.size).toBe(0);
+    expect(pair.audio.spool.ids(null)).toEqual([]);
+    expect(mailsOfFailures()).toMatchObject([{ node: 'audio2' }]);
   });
 
   test('that fails at the peer is told by the peer alone', async () => {

@@ -13,6 +13,7 @@ import { createMemoryAcceptor, type MemoryAcceptor } from '../../support/memory-
 import { letsIn, memoryPeople, ROLE_COMMANDS } from '../../support/memory-access-store.ts';
 import { OPTIONS, ramais } from '../commands/grammar-support.ts';
 import { createMemoryAudit } from '../../support/memory-audit.ts';
+import { createMemoryRoom, type MemoryRoom } from '../../support/memory-room.ts';
 
 const document = {
   request_id: '20251111_150122_req001',
@@ -33,8 +34,10 @@ const documents = pairedDocuments(clock);
 let acceptor: MemoryAcceptor;
 let audit: AuditEvent[];
 let ledger: Map<string, string>;
+let room: MemoryRoom;
 
 beforeEach(() => {
+  room = createMemoryRoom();
   acceptor = createMemoryAcceptor();
   audit = [];
   ledger = new Map();
@@ -66,6 +69,7 @@ function admission({
     registry: { get: () => ({ ...ramais, parse: grammar.parse, route, touches }) },
     permission,
     acceptor,
+    spool: { stateOf: (id) => (acceptor.jobs.some((one) => one.id === id) ? 'pending' : undefined) },
     ledger: {
       accepted: (id) => (ledger.has(id) ? { digest: '' } : null),
       append: async ({ job, outcome }) => {
@@ -73,6 +77,7 @@ function admission({
       },
     },
     audit: createMemoryAudit(audit),
+    room,
     sources: new Set([serves]),
     documents: hasPeer ? documents.audio : null,
     forwards,
@@ -107,7 +112,33 @@ describe('an old document', () => {
     acceptor = createMemoryAcceptor();
     await expect(admit(forPeer, { forwards: false })).rejects.toMatchObject({ code: 'drop.refused' });
     expect(acceptor.jobs[0]).toMatchObject({ request: { command: 'AVISO' } });
-    expect(acceptor.jobs[0]?.details['reason']).toMatch(/origem/);
+    expect(acceptor.jobs[0]?.details['reason']).toBe('drop-elsewhere');
+  });
+});
+
+describe('a document that the disk has no room for', () => {
+  test('is refused to its requester, with its own subject to send again, and is done with', async () => {
+    room.leave(0.9);
+    expect(await admit(document)).toBe('refused SYSTEM disk-low; user@example.com is told');
+    const [refusal] = acceptor.jobs;
+    expect(refusal).toMatchObject({
+      request: { command: 'RECUSA', params: { reason: 'faults' }, requester: 'user@example.com' },
+      details: { faults: [{ field: 'SYSTEM', code: 'disk-low' }], corrected: refusal?.request.subject },
+    });
+    expect([...ledger.values()]).toEqual(['refused']);
+  });
+
+  test('is a job all the same where the recordings are the peer’s', async () => {
+    room.leave(0.9);
+    await admit({ ...document, parameters: { ...document.parameters, audios_from: 's3' } });
+    expect(acceptor.jobs).toMatchObject([{ lane: 'forward' }]);
+  });
+
+  test('is a duplicate where its job was accepted before', async () => {
+    await admit(document);
+    room.leave(0.1);
+    expect(await admit(document)).toMatch(/^duplicate/);
+    expect(commands()).toEqual(['RAMAIS']);
   });
 });
 
@@ -159,6 +190,21 @@ describe('a document by which the peer hands a job over', () => {
     expect(acceptor.jobs[0]?.id).not.toBe(one.id);
   });
 
+  test('is refused under an id of its own where the disk has no room: a call may yet come', async () => {
+    room.leave(0.9);
+    const one = job();
+    expect(await admit(await dropped(one))).toMatch(/^refused SYSTEM disk-low/);
+    expect(commands()).toEqual(['RECUSA']);
+    expect(ledger.has(one.id)).toBe(false);
+  });
+
+  test('is that of the call before it, though the disk has no room now and had none for the ledger then', async () => {
+    room.leave(0.9);
+    await acceptor.accept({ ...newJob('a'), door: 'rpc' });
+    expect(await admit(await dropped(job()))).toMatch(/^duplicate/);
+    expect(commands()).toEqual(['RAMAIS']);
+  });
+
   test('for somebody who may not ask here is moved aside', async () => {
     await expect(admit(await dropped(job({ requester: 'eva@example.com' })))).rejects.toThrow(/whitelist/);
     expect(commands()).toEqual(['AVISO']);
@@ -183,7 +229,7 @@ describe('a document by which the peer hands a job over', () => {
   test.each(larger)('is moved aside where its old fields say %s', async (_what, change) => {
     await expect(admit(change(await dropped(job())))).rejects.toMatchObject({ code: 'drop.refused' });
     expect(commands()).toEqual(['AVISO']);
-    expect(acceptor.jobs[0]?.details['reason']).toMatch(/mais do que/);
+    expect(acceptor.jobs[0]?.details['reason']).toBe('drop-asks-more');
   });
 
   test.each<[string, Setting, (part: Record<string, unknown>) => unknown]>([
@@ -198,7 +244,7 @@ describe('a document by which the peer hands a job over', () => {
       const forged = { ...whole, parelha: change(whole.parelha) };
       await expect(admit(forged, setting)).rejects.toMatchObject({ code: 'drop.refused' });
       expect(commands()).toEqual(['AVISO']);
-      expect(acceptor.jobs[0]?.details['reason']).toMatch(/assinatura/);
+      expect(acceptor.jobs[0]?.details['reason']).toBe('drop-unproved');
     },
   );
 });

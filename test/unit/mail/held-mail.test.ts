@@ -51,6 +51,22 @@ describe('answers that are held back', () => {
     expect(await it.held.put(more).catch(codeOf)).toBe('mail.unavailable');
   });
 
+  test('are bounded in the room that they take as well', async () => {
+    await using it = await setup();
+    const small = await openHeldMail({ directory: it.directory, log: silentLog, maxLength: 10 });
+    await small.put({ ...ANSWER, text: 'x'.repeat(8) });
+    const more = { ...ANSWER, to: 'bia@example.test', text: 'xxx' };
+    expect(await small.put(more).catch(codeOf)).toBe('mail.unavailable');
+    await small.put({ ...more, text: 'xx' });
+  });
+
+  test('that could not be read are not kept for ever: a hundred of them are enough', async () => {
+    await using it = await setup();
+    for (let n = 0; n < 105; n += 1) await writeFile(join(it.directory, `${n}.broken`), 'x');
+    await it.open();
+    expect(await readdir(it.directory)).toHaveLength(100);
+  });
+
   test('that cannot be read are put aside, and the others stay', async () => {
     await using it = await setup();
     await it.held.put(ANSWER);

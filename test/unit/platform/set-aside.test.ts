@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import type * as files from 'node:fs/promises';
 import { lstat, mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { createSetAside } from '../../../node/platform/set-aside.ts';
@@ -133,6 +133,37 @@ describe('the set-aside directory', () => {
     expect(left.filter((name) => /^old-[012](?:\.|$)/.test(name))).toEqual([]);
     expect(left.filter((name) => name.endsWith('.reason.txt'))).toHaveLength(500);
     expect(left.filter((name) => /-[abc]$/.test(name))).toHaveLength(3);
+  });
+
+  test('keeps no more bytes than it may, the youngest first, with what lies in directories', async () => {
+    await using made = await setup();
+    const store = createSetAside(made.aside, { maxBytes: 400_000 });
+    await mkdir(join(made.pending, 'folder/below'), { recursive: true });
+    await writeFile(join(made.pending, 'folder/below/a'), Buffer.alloc(250_000, 1));
+    const paths: string[] = [];
+    const agedBy = async (path: string, seconds: number): Promise<void> => {
+      await utimes(`${path}.reason.txt`, 1_000_000 - seconds, 1_000_000 - seconds);
+      paths.push(path);
+    };
+    await agedBy(await store.file(join(made.pending, 'folder'), 'no file'), 30);
+    await agedBy(await store.bytes('small', Buffer.alloc(50_000, 1), 'first'), 20);
+    await agedBy(await store.bytes('next', Buffer.alloc(80_000, 1), 'second'), 10);
+    expect(await made.names()).toHaveLength(2);
+    expect(await made.names()).not.toContain(paths[0]?.split('/').at(-1));
+    const reasons = (await readdir(made.aside)).filter((name) => name.endsWith('.reason.txt'));
+    expect(reasons).toHaveLength(2);
+  });
+
+  test('keeps what was put there last, however large it is and whatever comes at the same time', async () => {
+    await using made = await setup();
+    const store = createSetAside(made.aside, { maxBytes: 100_000 });
+    await store.bytes('first', Buffer.of(1), 'first');
+    const large = await store.bytes('large', Buffer.alloc(300_000, 1), 'large');
+    expect(await readFile(large)).toHaveLength(300_000);
+    expect(await made.names()).toHaveLength(1);
+    const many = Array.from({ length: 10 }, (_, index) => store.bytes(`m${index}`, Buffer.of(1), 'many'));
+    const last = (await Promise.all(many)).map((path) => basename(path));
+    expect((await made.names()).toSorted()).toEqual(last.toSorted());
   });
 
   test('is not confused by a file that is called like a reason', async () => {

@@ -10,6 +10,9 @@ import { newJob } from '../../support/jobs.ts';
 import { temporaryDirectory } from '../../support/process.ts';
 
 const { signal } = new AbortController();
+const EARLIER = Temporal.Instant.from('2000-01-01T00:00:00Z');
+const LATER = Temporal.Instant.from('2999-01-01T00:00:00Z');
+const all = (before: Temporal.Instant) => ({ completed: before, failed: before });
 const SEAL_KEY = Buffer.alloc(32, 7);
 let directory: string;
 let cleanUp: AsyncDisposable;
@@ -181,7 +184,7 @@ test('an ended job whose file somebody has removed is forgotten, and holds up no
   }
   await rm(join(directory, 'completed', `000000000001-${newJob('gone').id}.json`));
   expect(await spool.read(newJob('gone').id)).toBeNull();
-  expect(await spool.purge(Temporal.Instant.from('2999-01-01T00:00:00Z'), signal)).toBe(1);
+  expect(await spool.purge(all(LATER), signal)).toBe(1);
 });
 
 test('a second owner is refused', async () => {
@@ -211,10 +214,29 @@ test('purging removes ended jobs that are old and leaves the rest', async () => 
   await spool.claim(newJob('old').id);
   await spool.conclude(newJob('old').id, { kind: 'done', at: clock.now().toString(), summary: 'sent' });
   await spool.file(newJob('old').id);
-  expect(await spool.purge(Temporal.Instant.from('2000-01-01T00:00:00Z'), signal)).toBe(0);
-  expect(await spool.purge(Temporal.Instant.from('2999-01-01T00:00:00Z'), signal)).toBe(1);
+  expect(await spool.purge(all(EARLIER), signal)).toBe(0);
+  expect(await spool.purge(all(LATER), signal)).toBe(1);
   expect(spool.stateOf(newJob('old').id)).toBeUndefined();
   expect(spool.ids('pending')).toEqual([newJob('waiting').id]);
+});
+
+test('each directory has a time of its own: what failed can be kept longer, and what was done too', async () => {
+  const spool = await open();
+  for (const [name, kind] of [
+    ['done', 'done'],
+    ['given-up', 'failed'],
+    ['called-off', 'cancelled'],
+  ] as const) {
+    await spool.accept(newJob(name));
+    await spool.claim(newJob(name).id);
+    await spool.conclude(newJob(name).id, { kind, at: clock.now().toString(), summary: 'over' });
+    await spool.file(newJob(name).id);
+  }
+  expect(await spool.purge({ completed: LATER, failed: EARLIER }, signal)).toBe(1);
+  expect(spool.stateOf(newJob('done').id)).toBeUndefined();
+  expect(spool.ids('failed')).toEqual([newJob('given-up').id, newJob('called-off').id]);
+  expect(await spool.purge({ completed: EARLIER, failed: LATER }, signal)).toBe(2);
+  expect(spool.ids(null)).toEqual([]);
 });
 
 test('the digest does not depend on the order of keys, and does on every value', () => {

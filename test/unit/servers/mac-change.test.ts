@@ -470,6 +470,25 @@ test('hooks tell when files may be half-way and when that is over', async () => 
   expect(told).toEqual(['touching', 'settled']);
 });
 
+test('a change clears away the oldest backups beyond the bound, and its own can be restored', async () => {
+  const it = world();
+  const phones = createPhones({
+    ...{ remote: it.remote, nodeId: 'audio', clock: it.clock, log: silentLog },
+    backups: { maxKept: 2, alwaysKept: 1 },
+  });
+  const old = text(it.at, '__ENDPOINTS__.DEF');
+  const made: (string | null)[] = [];
+  for (const [index, request] of [ADD, REMOVE, { ...REMOVE, from: null, to: '020203040508' }].entries()) {
+    it.clock.advance({ minutes: 1 });
+    made.push((await phones.change(it.server, request, `${index}`.repeat(64), signal)).backup);
+  }
+  expect(it.at.entries.has(made[0]!)).toBe(false);
+  expect([made[1]!, made[2]!].every((backup) => it.at.entries.has(backup))).toBe(true);
+  await phones.restore(it.server, made[2]!, signal);
+  expect(text(it.at, '__ENDPOINTS__.DEF')).not.toBe(old);
+  expect(text(it.at, '__ENDPOINTS__.DEF')).not.toContain('020203040508');
+});
+
 describe('restore', () => {
   test.each([
     ['replace', REPLACE],
