@@ -1,3 +1,5 @@
+import { playAlone } from './alone.ts';
+import { askAtTheDoor, askForRecordings, askForServers, askQuestions } from './every-kind.ts';
 import type { NodeProcess } from './node-process.ts';
 import { untilMaster } from './pair.ts';
 import { answersTo } from './person.ts';
@@ -15,6 +17,7 @@ import {
 /** Plays all acts that this machine has the means for. @throws Error where one goes astray */
 export async function playActs(stage: Stage): Promise<void> {
   const asked = [...(await forwarded(stage)), ...(await handedOver(stage)), ...(await withoutRpc(stage))];
+  await ofEveryKind(stage);
   await inTheEnd(stage, asked);
 }
 
@@ -31,7 +34,7 @@ async function forwarded(stage: Stage): Promise<Asked[]> {
     ({ lane }) => `the same job, lane ${lane}`,
   );
   await untilConfirmed(stage, asked);
-  await untilAnswered(stage, asked);
+  await untilAnswered(stage, asked, 'result-warnings');
   await untilSettled(stage, asked, audio2);
   return [asked];
 }
@@ -96,7 +99,7 @@ async function withoutRpc(stage: Stage): Promise<Asked[]> {
     () => jobAt(stage, audio, asked, ({ id, door }) => id === taken.id && door === 'drop'),
     ({ lane }) => `the same job, lane ${lane}`,
   );
-  await untilConfirmed(stage, asked);
+  await untilConfirmed(stage, asked, 'confirmation-awaited');
   await untilAnswered(stage, asked);
   await terminal.step(
     'audio2 does not know yet how it ended',
@@ -107,6 +110,22 @@ async function withoutRpc(stage: Stage): Promise<Asked[]> {
   await untilSettled(stage, asked, audio2);
   return [asked];
 }
+
+/** What else people get: an answer of each kind. */
+async function ofEveryKind(stage: Stage): Promise<void> {
+  const { terminal } = stage;
+  terminal.title('4. A mail of every kind');
+  // Both have to wait for something: the others go on meanwhile.
+  const [servers, alone] = [askForServers(stage), playAlone(stage)];
+  for (const slow of [servers, alone]) slow.catch(() => undefined); // told of below, in its turn
+  await terminal.step('Results long and none, and a refusal', () => askForRecordings(stage), listed);
+  await terminal.step('At the door: who may ask', () => askAtTheDoor(stage), listed);
+  await terminal.step('Questions about requests', () => askQuestions(stage), listed);
+  await terminal.step('On SIP servers: CHECKIP and MACCHANGE', () => servers, listed);
+  await terminal.step('A third node: no room, then no peer, later', () => alone, listed);
+}
+
+const listed = (kinds: readonly string[]): string => `${kinds.length} kinds of mail`;
 
 /** What holds for all of it. */
 async function inTheEnd(stage: Stage, asked: readonly Asked[]): Promise<void> {

@@ -17,10 +17,19 @@ export interface Delivery {
   readonly playable: readonly string[];
 }
 
-/** The links of a result mail: the ZIP, and one for each recording. */
-export function linksOf(mail: ReadMail): { zip: string | null; playable: readonly string[] } {
-  const isZip = (link: string): boolean => new URL(link).pathname.toLowerCase().endsWith('.zip');
-  return { zip: mail.links.find(isZip) ?? null, playable: mail.links.filter((link) => !isZip(link)) };
+/** The links of a result mail: the ZIP, the page of all, and one for each recording that it lists. */
+export function linksOf(mail: ReadMail): {
+  zip: string | null;
+  page: string | null;
+  playable: readonly string[];
+} {
+  const ending = (type: RegExp): string[] =>
+    mail.links.filter((link) => type.test(new URL(link).pathname.toLowerCase()));
+  return {
+    zip: ending(/\.zip$/)[0] ?? null,
+    page: ending(/\.html$/)[0] ?? null,
+    playable: [...new Set(ending(/\.(wav|mp3|gsm)$/))],
+  };
 }
 
 /**

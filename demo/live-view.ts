@@ -7,16 +7,17 @@ const WATCH_EVERY_MS = 200;
 
 /** Puts the page up, says how to go on, and names every further mail as it passes, and who becomes master. */
 export async function showLive(stage: Stage, resources: AsyncDisposableStack): Promise<void> {
-  const { terminal, servers, pair } = stage;
+  const { terminal, servers, pair, album } = stage;
   const example = subjectFor(stage, ['1123', '1130']);
-  const page = resources.use(await startPage({ servers, example, nodes: () => nodesOf(pair) }));
+  const page = resources.use(await startPage({ servers, album, example, nodes: () => nodesOf(pair) }));
   const pageFlag = page.url === DEFAULT_PAGE ? '' : `--page ${page.url} `;
   const ctl = pair.audio.ctlCommand;
   terminal.title('The mails, exactly as they were received:');
   terminal.line(`
     ${page.url}
 
-  Tocar plays a recording there, and the ZIP downloads. To ask for more, write a subject on that
+  Grouped by kind, each light and dark, as on a phone and on a desk. Tocar plays a recording there, a
+  result leads to its page, and the ZIP downloads. To ask for more, write a subject on that
   page, or in another terminal one of:
 
     npm run demo -- send ${pageFlag}"${example}"

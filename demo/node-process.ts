@@ -10,17 +10,21 @@ const CTL_TIMEOUT_MS = 30_000;
 /** A node that does not end by itself in this time is killed. */
 const STOP_TIMEOUT_MS = 5_000;
 
-export type NodeId = 'audio' | 'audio2';
+export type NodeId = 'audio' | 'audio2' | 'filial';
 
 export interface NodeOptions {
   readonly id: NodeId;
   /** What its host has: the configuration, the state, the home of its user. */
   readonly directory: string;
   readonly settings: Readonly<Record<string, string | number>>;
+  /** Whether its clock can be put forward. */
+  readonly canLeap?: boolean;
 }
 
 export interface NodeProcess extends AsyncDisposable {
   readonly id: NodeId;
+  /** What its host has. */
+  readonly directory: string;
   readonly configFile: string;
   /** What an operator types before `status` and the like. */
   readonly ctlCommand: string;
@@ -30,13 +34,15 @@ export interface NodeProcess extends AsyncDisposable {
   readonly control: ControlClient;
   /** What it has logged so far. */
   log(): string;
+  /** Puts the clock of a node that can leap forward by so much more. */
+  leap(by: Temporal.Duration): void;
   /** Rejects when the process ends. */
   readonly ended: Promise<never>;
 }
 
 /** Starts one node, `node node/main.ts --config FILE`, as an administrator would; resolves when it works. */
 export async function startNode(options: NodeOptions): Promise<NodeProcess> {
-  const { id, directory } = options;
+  const { id, directory, canLeap = false } = options;
   const configFile = join(directory, 'node.conf');
   const stateDir = join(directory, 'state');
   await mkdir(stateDir, { mode: 0o700, recursive: true });
@@ -50,8 +56,9 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
     HOME: homeOf(directory),
     TMPDIR: process.env['TMPDIR'],
   };
-  const args = [join(ROOT, 'node/main.ts'), '--config', configFile];
-  const child = startChild(process.execPath, args, { cwd: ROOT, env });
+  const args = [join(ROOT, canLeap ? 'demo/leaping-node.ts' : 'node/main.ts'), '--config', configFile];
+  const stdin = canLeap ? 'pipe' : 'ignore';
+  const child = startChild(process.execPath, args, { cwd: ROOT, env, stdio: [stdin, 'pipe', 'pipe'] });
   const ended = new Promise<never>((_, reject) => {
     child.process.once('close', (code, signal) =>
       reject(new Error(`the node ${id} ended (${signal ?? `exit ${code}`})`)),
@@ -71,10 +78,11 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
     throw new Error(`${(error as Error).message}; its log:\n${child.output()}`, { cause: error });
   }
   return {
-    ...{ id, configFile, ended, control },
+    ...{ id, directory, configFile, ended, control },
     ctlCommand: `deploy/node-ctl --config ${configFile}`,
     ctl: (...words) => runNodeCtl(['--config', configFile, ...words], env),
     log: () => child.output(),
+    leap: (by) => void child.process.stdin?.write(`${by.toString()}\n`),
     [Symbol.asyncDispose]: stop,
   };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { type Album, GROUPS, KINDS } from './kinds.ts';
 import type { MailServers } from './mail-servers.ts';
 import { readMail, sendRequest } from './person.ts';
 
@@ -19,6 +20,7 @@ const CONTENT_SECURITY_POLICY =
 
 export interface PageOptions {
   readonly servers: MailServers;
+  readonly album: Pick<Album, 'kindOf'>;
   /** A subject to start from. */
   readonly example: string;
   /** How the nodes are; rejects where one does not answer. */
@@ -56,7 +58,7 @@ export async function startPage(options: PageOptions): Promise<Page> {
   };
 }
 
-async function pageApp({ servers, example, nodes }: PageOptions): Promise<Hono> {
+async function pageApp({ servers, album, example, nodes }: PageOptions): Promise<Hono> {
   const html = await readFile(join(import.meta.dirname, 'page.html'), 'utf8');
   const script = await readFile(join(import.meta.dirname, 'page-client.js'), 'utf8');
   const app = new Hono();
@@ -69,10 +71,13 @@ async function pageApp({ servers, example, nodes }: PageOptions): Promise<Hono> 
   app.get('/', (context) => context.html(html));
   app.get('/page-client.js', (context) => context.body(script, 200, { 'Content-Type': 'text/javascript' }));
   app.get('/example', (context) => context.json({ subject: example }));
+  app.get('/kinds', (context) => context.json({ groups: GROUPS, kinds: KINDS }));
   app.get('/nodes', async (context) => context.json(await nodes()));
   app.get('/mails', async (context) => {
     const after = Number(context.req.query('after') ?? 0);
-    return context.json(await Promise.all(servers.mails.filter((mail) => mail.number > after).map(readMail)));
+    const fresh = servers.mails.filter((mail) => mail.number > after);
+    const read = await Promise.all(fresh.map(readMail));
+    return context.json(read.map((mail) => ({ ...mail, kind: album.kindOf(mail) })));
   });
   app.get('/mails/:number/raw', (context) => {
     const mail = servers.mails.find(({ number }) => number === Number(context.req.param('number')));

@@ -9,7 +9,7 @@ import type { NodeStatus } from '../node/listeners/control-contract.ts';
 import type { IndexView } from '../node/listeners/control-index.ts';
 import { AUTHSERV_ID, type MailServers } from './mail-servers.ts';
 import { homeOf, type NodeId, type NodeProcess, startNode } from './node-process.ts';
-import { ADDRESSES } from './person.ts';
+import { ADDRESSES, PEOPLE } from './person.ts';
 
 const NO_SSHD = 'no sshd on this machine (apt-get install openssh-server brings it)';
 const LOOPBACK = '127.0.0.1';
@@ -26,6 +26,8 @@ export interface PairOptions {
   readonly recordings: string;
   readonly timeZone: string;
   readonly hosts: Hosts;
+  /** SERVERS_FILE. */
+  readonly serversFile: string;
 }
 
 /** Two nodes: `audio2` begins with the mailbox, `audio` has the recordings. */
@@ -141,12 +143,18 @@ export async function untilIndexed({ ended }: Pair, node: NodeProcess): Promise<
   return Promise.race([eventually(`${node.id} to have an index`, ready, INDEX_TIMEOUT_MS, 50), ended]);
 }
 
-type Settings = Readonly<Record<string, string | number>>;
+export type Settings = Readonly<Record<string, string | number>>;
 
 /** The same on both: one mailbox, and who may ask. */
-function mailSettings({ servers, password, directory, timeZone }: PairOptions): Settings {
+export function mailSettings({
+  servers,
+  password,
+  directory,
+  timeZone,
+  serversFile,
+}: Omit<PairOptions, 'hosts' | 'token' | 'recordings'>): Settings {
   return {
-    EMAIL_SERVICE: ADDRESSES.node,
+    EMAIL_SERVICE: servers.address,
     EMAIL_PASSWORD: password,
     IMAP_SERVER: LOOPBACK,
     IMAP_PORT: servers.imapPort,
@@ -156,11 +164,14 @@ function mailSettings({ servers, password, directory, timeZone }: PairOptions): 
     SMTP_PORT: servers.smtpPort,
     SMTP_TLS: 'none',
     SMTP_PASSWORD: password,
-    WHITELIST: `${ADDRESSES.requester}, ${ADDRESSES.admin}`,
+    WHITELIST: [PEOPLE.ana, PEOPLE.beto, PEOPLE.admin].map(({ address }) => address).join(', '),
     ADMIN_EMAIL: ADDRESSES.admin,
     SENDER_AUTH: AUTHSERV_ID,
     TOKEN_FILE: join(directory, 'tokens.txt'),
     RECORDINGS_TZ: timeZone,
+    SERVERS_FILE: serversFile,
+    // The disk of a small machine is not to end the demo; one node of it has another word on this.
+    DISK_HEADROOM_BYTES: 0,
   };
 }
 

@@ -2,29 +2,54 @@ import { simpleParser } from 'mailparser';
 import { createTransport } from 'nodemailer';
 import type { MailServers, PassedMail } from './mail-servers.ts';
 
-/** The people of the demo, and the mailbox they write to. */
+/** The people of the demo, and the mailboxes they write to. */
 export const ADDRESSES = {
   node: 'gravacoes@example.com',
+  /** Of a third node, which is alone. */
+  lone: 'filial@example.com',
   requester: 'ana@example.com',
   admin: 'admin@example.com',
 } as const;
+
+/** Who writes: Ana unless told otherwise. */
+export const PEOPLE = {
+  ana: { name: 'Ana Souza', address: ADDRESSES.requester },
+  beto: { name: 'Beto Lima', address: 'beto@example.com' },
+  carla: { name: 'Carla Dias', address: 'carla@example.com' },
+  admin: { name: 'Administração', address: ADDRESSES.admin },
+} as const;
+export type Person = keyof typeof PEOPLE;
 
 export interface SentRequest {
   readonly messageId: string;
   readonly uid: number;
 }
 
+export interface SendOptions {
+  readonly by?: Person;
+  /** Whoever hands it over in truth: then the name in it is a forged one. */
+  readonly handedOverBy?: string;
+  /** Of a mail that was sent before, under whose id and date this one goes. */
+  readonly as?: { readonly messageId: string; readonly date: Date };
+}
+
 /** Writes to the node as a person does: a subject, and a body nobody reads. */
-export async function sendRequest(servers: MailServers, subject: string): Promise<SentRequest> {
+export async function sendRequest(
+  servers: MailServers,
+  subject: string,
+  { by = 'ana', handedOverBy, as }: SendOptions = {},
+): Promise<SentRequest> {
   const transport = createTransport({ host: '127.0.0.1', port: servers.smtpPort, ignoreTLS: true });
+  const to = servers.address;
   const { messageId } = await transport.sendMail({
-    from: { name: 'Ana Souza', address: ADDRESSES.requester },
-    to: ADDRESSES.node,
-    subject,
-    text: 'Oi! Preciso dessas gravações, por favor.\n\nObrigada,\nAna\n',
+    from: PEOPLE[by],
+    ...(handedOverBy === undefined ? {} : { envelope: { from: handedOverBy, to } }),
+    ...as,
+    ...{ to, subject },
+    text: `Oi! Preciso disso, por favor.\n\nObrigado,\n${PEOPLE[by].name}\n`,
   });
   transport.close();
-  const mail = servers.mails.findLast((passed) => passed.inboxUid !== null);
+  const mail = servers.mails.findLast(({ inboxUid, raw }) => inboxUid !== null && raw.includes(messageId));
   if (mail?.inboxUid == null) throw new Error('the mail did not reach the inbox');
   return { messageId, uid: mail.inboxUid };
 }
@@ -41,6 +66,8 @@ export interface ReadMail {
   /** Instant in ISO form, as the mail itself says. */
   readonly date: string;
   readonly inReplyTo: string | null;
+  /** What the node calls it, in its Message-ID (mail/message-id.ts): `result`, `refusal`; null where it is none of a node. */
+  readonly answerKind: string | null;
   readonly html: string | null;
   readonly text: string;
   /** Its first line, as a list of mails shows it. */
@@ -68,6 +95,8 @@ export async function readMail(mail: PassedMail): Promise<ReadMail> {
     cc: addresses(parsed.cc),
     date: (parsed.date ?? new Date()).toISOString(),
     inReplyTo: parsed.inReplyTo ?? null,
+    answerKind:
+      /^<[0-9a-f]{32}\.(?<kind>[a-z0-9-]+)\.\d+@/.exec(parsed.messageId ?? '')?.groups?.['kind'] ?? null,
     html,
     text: parsed.text ?? '',
     opening: (parsed.text ?? '').trimStart().split('\n', 1)[0] ?? '',

@@ -11,6 +11,18 @@ const DAYS = 3;
 const EXTENSIONS = ['1121', '1122', '1123', '1130'] as const;
 /** Numbers nobody has. */
 const OUTSIDE = ['1100000101', '1100000102', '2100000103'] as const;
+/** An extension with so many short calls in a day that a mail does not list them all. */
+export const BUSY = '1200';
+const BUSY_CALLS = 130;
+const BUSY_EVERY_MINUTES = 4;
+const BUSY_FROM_HOUR = 8;
+/** Its calls sound like one of so many. */
+const BUSY_SOUNDS = 6;
+/** One in so many of its calls is kept as GSM, which no browser plays. */
+const GSM_EVERY = 25;
+/** A frame of GSM 06.10 that is silent, 20 ms (as Asterisk has it in codec_gsm's example). */
+const SILENT_GSM = Buffer.from('d820a2e15a50004924924924500049249249245000492492492450004924924924', 'hex');
+const GSM_FRAMES = 150;
 const GROW_EVERY_MS = 200;
 /** Long enough for whoever watches, short enough not to fill a disk when forgotten. */
 const MAX_GROW_SECONDS = 90;
@@ -49,6 +61,7 @@ export async function makeRecordings(root: string, now: Temporal.ZonedDateTime):
     await writeFile(path, wav(samples));
     calls.push({ path, parties: [origin, destination], isEmpty });
   }
+  await makeBusyDay(root, now.subtract({ days: 1 }));
   const growing = await startCall(root, now);
   const dayOf = (days: number): string => {
     const { day, month, year } = now.subtract({ days });
@@ -97,12 +110,36 @@ function parties(call: number): readonly [origin: string, destination: string] {
   return call % 2 === 0 ? [inside, outside] : [outside, inside];
 }
 
+/** The calls of the busy extension, all of one day. */
+async function makeBusyDay(root: string, day: Temporal.ZonedDateTime): Promise<void> {
+  const sounds = Array.from({ length: BUSY_SOUNDS }, (_, index) =>
+    wav(conversation(2 + index / 3, 900 + index)),
+  );
+  const silence = Buffer.concat(Array.from({ length: GSM_FRAMES }, () => SILENT_GSM));
+  const start = day.startOfDay().add({ hours: BUSY_FROM_HOUR });
+  for (let call = 0; call < BUSY_CALLS; call++) {
+    const started = start.add({ minutes: call * BUSY_EVERY_MINUTES, seconds: (call * 17) % 60 });
+    const outside = OUTSIDE[call % OUTSIDE.length] ?? OUTSIDE[0];
+    const both = call % 2 === 0 ? ([BUSY, outside] as const) : ([outside, BUSY] as const);
+    const isGsm = call % GSM_EVERY === GSM_EVERY - 1;
+    const path = join(root, pathOf(started, both[0], both[1], 500 + call, isGsm ? 'gsm' : 'wav'));
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, isGsm ? silence : (sounds[call % BUSY_SOUNDS] ?? silence));
+  }
+}
+
 /** `YYYY/MM/DD/internal-ORIGIN-DEST-YYYYMMDD-HHMMSS-<epoch>.<sequence>.wav`, below the root. */
-function pathOf(started: Temporal.ZonedDateTime, origin: string, destination: string, call: number): string {
+function pathOf(
+  started: Temporal.ZonedDateTime,
+  origin: string,
+  destination: string,
+  call: number,
+  type = 'wav',
+): string {
   const { year, month, day, hour, minute, second } = started;
   const date = [String(year), two(month), two(day)];
   const unique = `${Math.floor(started.epochMilliseconds / 1000)}.${call + 1}`;
-  const name = `internal-${origin}-${destination}-${date.join('')}-${two(hour)}${two(minute)}${two(second)}-${unique}.wav`;
+  const name = `internal-${origin}-${destination}-${date.join('')}-${two(hour)}${two(minute)}${two(second)}-${unique}.${type}`;
   return join(...date, name);
 }
 

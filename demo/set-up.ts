@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import { temporaryDirectory } from '../test/support/process.ts';
+import { prepareAlone } from './alone.ts';
+import { createAlbum } from './kinds.ts';
 import { startMailServers } from './mail-servers.ts';
 import { type Hosts, invite, type Pair, startHosts, startPair, untilIndexed, untilMaster } from './pair.ts';
 import { ADDRESSES } from './person.ts';
 import { makeRecordings } from './recordings.ts';
+import { type SipServers, startSipServers } from './sip-servers.ts';
 import type { Stage } from './story.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -31,6 +34,14 @@ export async function setUp(
     ({ imapPort, smtpPort }) => `IMAP 127.0.0.1:${imapPort}, SMTP 127.0.0.1:${smtpPort}`,
   );
   resources.use(servers);
+  const { mails } = servers;
+  const lone = resources.use(await startMailServers({ address: ADDRESSES.lone, password: PASSWORD, mails }));
+  const sip = await terminal.step(
+    'SIP servers in this process',
+    () => startSipServers(join(directory, 'sip')),
+    ({ count, file }) => `${count} of them, in ${file}`,
+  );
+  resources.use(sip);
   const hosts = await terminal.step(
     'Ways between the nodes: RPC, and SSH',
     () => startHosts(directory, resources),
@@ -39,20 +50,27 @@ export async function setUp(
         ? 'RPC alone'
         : `sshd for audio 127.0.0.1:${audio.sshd?.port}, for audio2 :${audio2.sshd?.port}`,
   );
-  const options = { directory, servers, hosts, recordings: tree.root, password: PASSWORD };
+  const common = { directory, password: PASSWORD, timeZone: TIME_ZONE, serversFile: sip.file };
   const pair = await terminal.step(
     'Two nodes, each a process',
-    () => startPair({ ...options, token: TOKEN, timeZone: TIME_ZONE }, resources),
+    () => startPair({ ...common, servers, hosts, recordings: tree.root, token: TOKEN }, resources),
     ({ audio2 }) => `node node/main.ts --config ${audio2.configFile}, and that of audio`,
   );
   onPair(pair);
+  await letIn(pair, sip);
   await terminal.step(
     'audio has an index of its recordings',
     () => untilIndexed(pair, pair.audio),
     ({ files, folders, watched }) => `${files} files in ${folders} folders, ${watched} of them watched`,
   );
   await pairUp(terminal, pair, hosts);
-  return { terminal, servers, hosts, pair, tree, token: TOKEN };
+  const alone = await prepareAlone({ ...common, servers: lone }, resources);
+  return { terminal, servers, hosts, pair, tree, token: TOKEN, sip, album: createAlbum(), alone };
+}
+
+/** Lets both nodes in at the SIP servers, by the key that each has made for itself. */
+async function letIn({ nodes }: Pair, sip: SipServers): Promise<void> {
+  for (const { control } of nodes) sip.letIn((await control.call('serverKey', {})).publicLine);
 }
 
 /** Pairs the two as an operator does. */

@@ -1,11 +1,14 @@
 import type { JobSummary } from '../node/listeners/control-contract.ts';
 import { eventually } from '../test/support/process.ts';
-import { checkDelivery, linksOf } from './check-delivery.ts';
+import type { Alone } from './alone.ts';
+import { checkDelivery } from './check-delivery.ts';
+import type { Album, KindId } from './kinds.ts';
 import type { MailServers } from './mail-servers.ts';
 import type { NodeProcess } from './node-process.ts';
 import type { Hosts, Pair } from './pair.ts';
 import { answersTo, type ReadMail, sendRequest, type SentRequest } from './person.ts';
 import type { RecordingTree } from './recordings.ts';
+import type { SipServers } from './sip-servers.ts';
 import type { Terminal } from './terminal.ts';
 
 const WAIT_MS = 20_000;
@@ -18,6 +21,10 @@ export interface Stage {
   readonly pair: Pair;
   readonly tree: RecordingTree;
   readonly token: string;
+  readonly sip: SipServers;
+  readonly album: Album;
+  /** A third node with a mailbox of its own, whose peer is never there. */
+  readonly alone: Alone;
 }
 
 /** A request on its way. */
@@ -63,7 +70,7 @@ export async function untilTaken(stage: Stage, asked: Asked, node: NodeProcess):
 export async function jobAt(
   stage: Stage,
   node: NodeProcess,
-  { subject }: Asked,
+  { subject }: Pick<Asked, 'subject'>,
   isRight: (job: JobSummary) => boolean,
 ): Promise<JobSummary> {
   return wait(stage, `the job at ${node.id}`, async () => {
@@ -73,20 +80,24 @@ export async function jobAt(
 }
 
 /** Waits for the confirmation, and shows where it says that the request stands. */
-export async function untilConfirmed(stage: Stage, asked: Asked): Promise<void> {
+export async function untilConfirmed(
+  stage: Stage,
+  asked: Asked,
+  kind: KindId = 'confirmation',
+): Promise<void> {
   await stage.terminal.step(
     'The confirmation is in',
-    () => answer(stage, asked, 'a confirmation', (mail) => linksOf(mail).zip === null),
+    () => answer(stage, asked, kind, 'confirmation'),
     (mail) => [mail.opening, /^Situação: .+$/m.exec(mail.text)?.[0] ?? 'without a place'].join('; '),
   );
 }
 
 /** Waits for the result, and compares what it links to with the recordings on disk. */
-export async function untilAnswered(stage: Stage, asked: Asked): Promise<void> {
+export async function untilAnswered(stage: Stage, asked: Asked, kind: KindId = 'result'): Promise<void> {
   const { terminal, tree } = stage;
   const result = await terminal.step(
     'The result is in',
-    () => answer(stage, asked, 'a result with a ZIP', (mail) => linksOf(mail).zip !== null),
+    () => answer(stage, asked, kind, 'result'),
     (mail) => `${mail.opening}, ${((performance.now() - asked.sentMs) / 1000).toFixed(2)} s after the mail`,
   );
   await tree.endCall();
@@ -107,26 +118,32 @@ export async function untilSettled(stage: Stage, asked: Asked, node: NodeProcess
   );
 }
 
-/** An answer of the right kind; another answer in its place is reported as what it says. */
-async function answer(
+/** An answer of the right kind, for the album; another answer in its place is reported as what it says. */
+export async function answer(
   stage: Stage,
-  { request }: Asked,
-  what: string,
-  isRight: (mail: ReadMail) => boolean,
+  { request }: Pick<Asked, 'request'>,
+  kind: KindId,
+  answerKind: string,
 ): Promise<ReadMail> {
   let answers: ReadMail[] = [];
   try {
-    return await wait(stage, what, async () => {
+    const mail = await wait(stage, `a mail of the kind ${kind}`, async () => {
       answers = await answersTo(stage.servers, request);
-      return answers.find(isRight);
+      return answers.find((one) => one.answerKind === answerKind);
     });
+    stage.album.put(kind, mail);
+    return mail;
   } catch (error) {
-    const got = answers.map((mail) => `"${mail.subject}"`).join(', ') || 'none';
+    const got = answers.map((mail) => `"${mail.subject}" (${mail.answerKind})`).join(', ') || 'none';
     throw new Error(`${(error as Error).message}; answers: ${got}`, { cause: error });
   }
 }
 
 /** Waits for something to happen, as long as both nodes live. */
-async function wait<T>({ pair }: Stage, what: string, probe: () => Promise<T> | T): Promise<NonNullable<T>> {
+export async function wait<T>(
+  { pair }: Pick<Stage, 'pair'>,
+  what: string,
+  probe: () => Promise<T> | T,
+): Promise<NonNullable<T>> {
   return Promise.race([eventually(what, probe, WAIT_MS), pair.ended]);
 }
