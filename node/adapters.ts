@@ -5,14 +5,19 @@ import { createSenderProof } from './access/open-sender-proof.ts';
 import type { SenderProof } from './access/sender-proof.ts';
 import type { Config } from './config.ts';
 import type { BucketSourceConfig } from './config/shape.ts';
+import { openTranscoder } from './delivery/open-transcoder.ts';
 import type { Publisher } from './delivery/publisher.ts';
 import { createS3Publisher } from './delivery/s3-publisher.ts';
+import type { Transcoder } from './delivery/transcoder.ts';
 import { createWebPublisher } from './delivery/web-publisher.ts';
 import type { Dropbox } from './forward/dropbox.ts';
 import { createScpDrop } from './forward/scp-drop.ts';
 import { removeLeftIndexes } from './indexing/index-files.ts';
 import { createIndex } from './indexing/index-thread.ts';
 import { createIndexedSource } from './indexing/indexed-source.ts';
+import type { Links } from './links/links.ts';
+import { createNodeLinks } from './links/node-links.ts';
+import { createPresignedLinks } from './links/presigned-links.ts';
 import { createImapMailbox } from './mail/imap-mailbox.ts';
 import { createImapSentMail } from './mail/imap-sent-mail.ts';
 import type { Mailbox, SentMail } from './mail/mailbox.ts';
@@ -28,7 +33,8 @@ import { type RpcServer, type RpcServerOptions, startRpcServer } from './peer/rp
 import type { Clock } from './platform/clock.ts';
 import { messageOf } from './platform/errors.ts';
 import type { Log } from './platform/log.ts';
-import { loadSecretKey } from './platform/secret-key.ts';
+import { bytesForDelivery } from './platform/room-watch.ts';
+import type { RoomWatch } from './platform/room.ts';
 import { createDiskConfirm, createDiskSource } from './recordings/disk-source.ts';
 import type { RecordingIndex } from './recordings/recording-index.ts';
 import { createS3Source } from './recordings/s3-source.ts';
@@ -48,6 +54,10 @@ export interface Adapters {
   readonly mailer: Mailer;
   readonly sources: ReadonlyMap<SourceName, RecordingSource>;
   readonly publisher: Publisher;
+  /** How people get at what is published. */
+  readonly links: Links;
+  /** Null where nothing is to be converted for playing, or nothing here can do it. */
+  readonly transcoder: Transcoder | null;
   /** Of sources that have one; not started yet. */
   readonly indexes: readonly RecordingIndex[];
   /** What an operator should know of all this, as it is now. */
@@ -70,33 +80,33 @@ export type ServeRpc = (
   options: Omit<RpcServerOptions, 'nodeId' | 'host' | 'port' | 'credentials'>,
 ) => Promise<RpcServer>;
 
-/** Signs the links of the web publisher; made at the first start. */
-export function linkKeyPath(config: Config): string {
-  return join(config.stateDir, 'link.key');
-}
-
 /** Where the web publisher keeps what the public listener serves. */
 export function webRoot(config: Config): string {
   return join(config.stateDir, 'web');
 }
 
-/** By which others are known, and this node to them. */
+/** By which others are known, and this node to them; and what there is room for. */
 interface Trusted {
   /** Null for a node alone. */
   readonly keyring: Keyring | null;
   readonly knownServers: Pick<KnownServers, 'trusted'>;
   readonly serverKeys: Pick<ServerKeys, 'loginOf'>;
+  /** Signs the links that this node answers. */
+  readonly linkKey: Buffer;
+  /** On the disk of STATE_DIR. */
+  readonly room: RoomWatch;
 }
 
 /** The adapters that a configuration asks for. Nothing is connected to yet. */
 export async function createAdapters(
   config: Config,
-  { keyring, knownServers, serverKeys }: Trusted,
+  { keyring, knownServers, serverKeys, linkKey, room }: Trusted,
   clock: Clock,
   log: Log,
 ): Promise<Adapters> {
   const { nodeId, mail, smtp } = config;
   const imap = { ...mail, ...mail.auth, clock, log: log.with({ room: 'mail' }) };
+  const storage = await createStorage(config, clock, log);
   return {
     mailbox: createImapMailbox(imap),
     sent: mail.sentMailbox === 'none' ? null : createImapSentMail({ ...imap, sentMailbox: mail.sentMailbox }),
@@ -109,7 +119,9 @@ export async function createAdapters(
       clock,
       log: log.with({ room: 'mail' }),
     }),
-    ...(await createStorage(config, clock, log)),
+    ...storage,
+    links: createLinks(config, linkKey, storage.publisher),
+    transcoder: await createTranscoder(config, room, clock, log.with({ room: 'delivery' })),
     ...createPairAdapters(config, keyring, clock),
     remote: createSshRemote({ loginOf: serverKeys.loginOf, trusted: knownServers.trusted, clock }),
     senderProof: createSenderProof(config.access.senderAuth, { clock }),
@@ -236,7 +248,29 @@ async function createPublisher(
   if (publish.kind === 's3') {
     return createS3Publisher({ ...publish.s3, prefix: publish.s3.publishPrefix, nodeId, clock, log });
   }
-  const whole = { ...config, publish, nodeId };
-  const linkKey = await loadSecretKey(linkKeyPath(whole));
-  return createWebPublisher({ root: webRoot(whole), nodeId, publicUrl: publish.publicUrl, linkKey });
+  return createWebPublisher({ root: webRoot({ ...config, publish, nodeId }), nodeId });
+}
+
+/** Links of this node where it can be reached; else those that the bucket answers. */
+function createLinks(
+  { nodeId, publish: { publicUrl } }: Config,
+  linkKey: Buffer,
+  publisher: Publisher,
+): Links {
+  if (publicUrl !== null) return createNodeLinks({ nodeId, linkKey, publicUrl });
+  if (publisher.presign === null) throw new Error('a publisher that gives no links needs a PUBLIC_URL');
+  return createPresignedLinks(publisher.presign);
+}
+
+async function createTranscoder(
+  config: Config,
+  watch: RoomWatch,
+  clock: Clock,
+  log: Log,
+): Promise<Transcoder | null> {
+  if (!config.publish.transcode) return null;
+  const directory = join(config.stateDir, 'tmp', 'playing');
+  // What is published elsewhere is converted here all the same.
+  const room = () => bytesForDelivery(watch);
+  return openTranscoder({ directory, path: process.env['PATH'] ?? '', clock, log, room });
 }

@@ -1,13 +1,13 @@
-import { join } from 'node:path';
 import { createPermission } from './commands/permission.ts';
 import { type Adapters, webRoot } from './adapters.ts';
 import type { Base } from './base.ts';
 import { assembleCommands, type Later } from './commands.ts';
 import { createRamaisGrammar } from './commands/ramais-grammar.ts';
 import { createRamais } from './commands/ramais.ts';
-import { createDeliveryStore } from './delivery/delivery-store.ts';
+import { openDeliveries } from './delivery/open-deliveries.ts';
 import { createAnswers } from './mail/answers.ts';
 import { assembleForwarding } from './pair.ts';
+import { bytesForDelivery } from './platform/room-watch.ts';
 import { assembleSipServers } from './sip-servers.ts';
 import type { Stores } from './stores.ts';
 
@@ -21,24 +21,26 @@ export async function assembleCapabilities(
   later: () => Later,
 ) {
   const { config, clock, log } = base;
-  const { audit, people, budget, held } = stores;
-  const { stateDir, limits, servers, smtp } = config;
+  const { audit, people, budget, held, resultRoom } = stores;
+  const { stateDir, limits, servers, smtp, publish } = config;
   const { timeZone } = config.recordings;
-  const { mailer, sent, sources, publisher } = adapters;
-  const directory = join(stateDir, 'deliveries');
-  const deliveries = createDeliveryStore({
-    directory,
-    publisher,
-    webRoot: webRoot(config),
-    log: log.with({ room: 'delivery' }),
+  const { mailer, sent, sources, publisher, links, transcoder } = adapters;
+  const deliveryLog = log.with({ room: 'delivery' });
+  const deliveries = await openDeliveries({
+    ...{ stateDir, publisher, webRoot: webRoot(config), clock, log: deliveryLog },
+    presignedHours: publish.publicUrl === null ? publish.linkHours : null,
   });
+  base.closing.defer(() => deliveries.close());
   const from = smtp.from.address;
   const answers = createAnswers({ mailer, sent, audit, clock, admins: people.admins, from, budget, held });
   const defaultSource = config.audiosFrom;
   const grammar = createRamaisGrammar({ ...limits, servers, defaultSource, timeZone, clock });
-  const { archiveLevel: level, publish } = config;
+  const { archiveLevel: level } = config;
   const archiving = { level, maxBytes: limits.maxResultBytes, maxFiles: limits.maxResultFiles };
-  const delivering = { sources, publisher, deliveries, archiving, linkHours: publish.linkHours };
+  const fillable = (): Promise<number | null> =>
+    publisher.name === 'web' ? bytesForDelivery(resultRoom) : Promise.resolve(null);
+  const publishing = { publisher, links, deliveries, transcoder, room: fillable };
+  const delivering = { sources, ...publishing, archiving, linkHours: publish.linkHours };
   const handingOver = assembleForwarding(base, stores, adapters);
   const { forwarder } = handingOver;
   const ramais = createRamais({

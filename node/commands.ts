@@ -66,9 +66,11 @@ function serverCommands({ base, stores, answers, permission, sip }: Making): Com
   const macGrammar = createMacChangeGrammar(servers);
   const { bans, phones, expiry } = sip;
   const makers = createMakers();
+  const sending = { mailbox: config.mail.auth.user, tokenRequired: config.access.requireToken };
+  const changing = { grammar: macGrammar, phones, makers, permission, acceptor: spool, sending };
   return [
     createCheckIp({ ...common, ...checkIp, grammar: checkIpGrammar, bans, expiry, permission }),
-    createMacChange({ ...common, grammar: macGrammar, phones, makers, permission, acceptor: spool }),
+    createMacChange({ ...common, ...changing }),
   ];
 }
 

@@ -23,7 +23,7 @@ export async function assembleDoors(
   capabilities: Capabilities,
 ) {
   const { config, clock, log, random, closing } = base;
-  const { audit, ledger, known, doubtStore, spool, accessStore, people, lockout, quarantine } = stores;
+  const { audit, ledger, known, doubtStore, spool, accessStore, people, lockout, quarantine, room } = stores;
   const { registry, permission } = capabilities;
   const { tokenFile, requireToken } = config.access;
   const { maxBytes } = config.mail;
@@ -35,7 +35,7 @@ export async function assembleDoors(
   const deciding = { access, grammar: registry, acceptor: spool, ledger, known, audit, people, permission };
   const keeping = { setAside: stores.asideStore, quarantine, doubts: doubtStore };
   const proof = adapters.senderProof;
-  const judging = { ...deciding, ...keeping, proof, clock, log: ingestLog, maxBytes };
+  const judging = { ...deciding, ...keeping, proof, room, clock, log: ingestLog, maxBytes };
   const acceptance = createAcceptance(judging);
   const { mailbox } = adapters;
   const ingest = createIngest({
@@ -51,13 +51,24 @@ export async function assembleDoors(
 
 function assembleDrops(
   { config, clock, log, closing }: Base,
-  { spool, ledger, audit, setAside }: Stores,
+  { spool, ledger, audit, setAside, room }: Stores,
   { sources, peer }: Adapters,
   { registry, permission, documents }: Capabilities,
 ) {
   // A Python peer would drop it here again.
   const forwards = peer !== null;
-  const deciding = { registry, permission, acceptor: spool, ledger, audit, sources, documents, forwards };
+  const deciding = {
+    registry,
+    permission,
+    acceptor: spool,
+    spool,
+    ledger,
+    audit,
+    room,
+    sources,
+    documents,
+    forwards,
+  };
   const drops = createDrops({
     directory: join(config.queueDir, 'pending'),
     isOwn: spool.owns,

@@ -9,7 +9,8 @@ import { failureJob } from './commands/failure.ts';
 import type { Registry } from './commands/registry.ts';
 import type { Config } from './config.ts';
 import { assembleDoors, type Doors } from './doors.ts';
-import { runJanitor } from './janitor.ts';
+import type { DeliveryStore } from './delivery/deliveries.ts';
+import { type Chore, runJanitor } from './janitor.ts';
 import { createDigests } from './mail/digests.ts';
 import { assemblePair, assembleTaking, type Pair } from './pair.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
@@ -18,12 +19,15 @@ import type { Log } from './platform/log.ts';
 import { systemRandom } from './platform/random.ts';
 import { createConfirmations } from './queue/confirmations.ts';
 import { createContextFactory } from './queue/context.ts';
+import type { Spool } from './queue/spool.ts';
 import type { StepObserver } from './queue/steps.ts';
 import { createWorker } from './queue/worker.ts';
 import { serve } from './serve.ts';
+import { createRoomNotices } from './room-notices.ts';
 import { type Stores, openStores } from './stores.ts';
 
 const VERSION = packageJson.version;
+const HOURS_PER_DAY = 24;
 
 /** Lanes that this node works. */
 const LANES: readonly Lane[] = ['forward', 'recordings', 'servers', 'replies'];
@@ -172,21 +176,42 @@ async function start(base: Base, stores: Stores, adapters: Adapters, parts: Part
 /** What goes on beside the lanes as long as the node does. */
 function tidyUp(
   { config, clock, log, closing }: Base,
-  { spool, held }: Stores,
+  { spool, held, room, diskUse }: Stores,
   { deliveries, sip, answers }: Parts,
   stopping: AbortController,
 ): void {
   const { signal } = stopping;
+  const { nodeId, stateDir, spoolDays } = config;
   const digests = createDigests({ answers, held, spool, clock, log: log.with({ room: 'mail' }) });
+  const diskLog = log.with({ room: 'disk' });
   const running = [
-    runJanitor({ deliveries, spool, spoolDays: config.spoolDays, clock, log }, signal),
+    runJanitor({ chores: choresOf(deliveries, spool, spoolDays), clock, log }, signal),
     sip.expiry.run(signal),
     digests.run(signal),
+    diskUse.run(signal),
+    createRoomNotices({ room, acceptor: spool, nodeId, stateDir, clock, log: diskLog }).run(signal),
   ];
   closing.defer(async () => {
     stopping.abort();
     await Promise.all(running);
   });
+}
+
+/** What has its time: deliveries whose links are dead, what nobody knows of any more, old jobs. */
+function choresOf(deliveries: DeliveryStore, spool: Spool, days: Config['spoolDays']): readonly Chore[] {
+  return [
+    { name: 'expired deliveries', everyRounds: 1, run: deliveries.sweepExpired },
+    { name: 'orphans', everyRounds: 6, run: deliveries.sweepOrphans },
+    {
+      name: 'old jobs',
+      everyRounds: 1,
+      run: async (now, signal) => {
+        const before = (kept: number): Temporal.Instant => now.subtract({ hours: kept * HOURS_PER_DAY });
+        const ended = { completed: before(days.completed), failed: before(days.failed) };
+        return `removed ${await spool.purge(ended, signal)} old jobs from the spool`;
+      },
+    },
+  ];
 }
 
 /** Words among OPERADOR_COMMANDS and CONSULTA_COMMANDS that are no command. */

@@ -1,46 +1,28 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type Job, type Lane, MAX_SUBJECT_LENGTH, type SourceName } from '../protocol/job.ts';
 import { isOpen } from '../protocol/messages.ts';
-import type { AuditEvent } from './audit.ts';
 import type { Field } from './commands/command.ts';
+import { lowDiskFaults } from './commands/low-disk.ts';
 import type { RamaisGrammar, RamaisParams } from './commands/ramais-grammar.ts';
-import { type DeliveryLinks, linksOf } from './commands/ramais-links.ts';
-import type { DeliveryStore } from './delivery/delivery-store.ts';
-import type { Publisher } from './delivery/publisher.ts';
 import type { Forwarder } from './forward/forwarder.ts';
-import type {
-  JobSummary,
-  JobView,
-  NodeControl,
-  NodeStatus,
-  RecordingsQuery,
-} from './listeners/control-contract.ts';
+import { type JobViewOptions, summaryOf, viewOf } from './job-view.ts';
+import type { NodeControl, NodeStatus, RecordingsQuery } from './listeners/control-contract.ts';
 import { idByPrefix } from './queue/id-prefix.ts';
 import { AppError } from './platform/errors.ts';
+import type { RoomWatch } from './platform/room.ts';
 import type { Spool } from './queue/spool.ts';
-import type { Worker } from './queue/worker.ts';
-import type { RecordingSource } from './recordings/source.ts';
 import { faultSentence } from './replies/fault-sentences.ts';
 
-/** Links of one job that an operator is shown, besides its ZIPs. */
-const MAX_LINKED_RECORDINGS = 1_000;
-
-export interface OperationsOptions {
-  readonly spool: Spool;
-  readonly worker: Worker;
+export interface OperationsOptions extends JobViewOptions {
   readonly grammar: RamaisGrammar;
-  readonly sources: ReadonlyMap<SourceName, RecordingSource>;
-  readonly publisher: Publisher;
-  readonly deliveries: DeliveryStore;
   readonly timeZone: string;
   readonly lanes: readonly Lane[];
   readonly status: () => Promise<NodeStatus>;
   /** Pauses or resumes the taking of mails. */
   readonly ingest: { pause(): void; resume(): void };
+  readonly room: RoomWatch;
   /** Null for a node alone. */
   readonly forwarder: Forwarder | null;
-  /** Puts what an operator has done into the audit log. */
-  readonly record: (event: AuditEvent) => Promise<void>;
 }
 
 type QueueControl = Pick<
@@ -123,6 +105,10 @@ export function createOperations(options: OperationsOptions): QueueControl {
           `email: "${params.email}" is no address; example: pessoa@example.com`,
         );
       }
+      if (lowDiskFaults(await options.room.look(), 'RAMAIS', 'recordings').length > 0) {
+        const message = 'the disk has too little room for new work: free some, see node-ctl status';
+        throw new AppError('node.disk-low', message);
+      }
       const id = createHash('sha256').update(`control:${randomUUID()}`).digest('hex');
       await spool.accept({
         id,
@@ -202,47 +188,4 @@ async function search(
     narrowedByServer: found.narrowedByServer,
     unreadable: [...found.unreadable],
   };
-}
-
-function summaryOf({ spool, worker }: OperationsOptions, job: Job): JobSummary {
-  const { id, lane, door, source, acceptedAt, attempts, notBefore, lastError, outcome } = job;
-  const { command, subject, requester } = job.request;
-  const state = spool.stateOf(id) ?? 'completed';
-  return {
-    ...{ id, state, lane, command, subject, requester, door, source },
-    ...{ acceptedAt, attempts, notBefore, lastError, outcome },
-    position: isOpen(state) ? spool.positionOf(job) : null,
-    progress: worker.progressOf(id),
-  };
-}
-
-async function viewOf(options: OperationsOptions, job: Job): Promise<JobView> {
-  const links = await linksTo(options, job);
-  return {
-    ...summaryOf(options, job),
-    acceptedBy: job.acceptedBy,
-    params: job.request.params,
-    steps: Object.entries(job.steps).map(([name, { intentAt, doneAt }]) => ({ name, intentAt, doneAt })),
-    links: [...(links?.zips ?? []), ...(links?.recordings ?? [])].flatMap(({ fileName, url, sizeBytes }) =>
-      url === null ? [] : [{ name: fileName, url, sizeBytes }],
-    ),
-    linksExpireAt: links?.expiresAt.toString() ?? null,
-  };
-}
-
-/**
- * Links to what was delivered; null where there are none to be made: they have died and it is swept soon, or nothing
- * signs them now, which the warnings of the status tell. A job is shown all the same.
- */
-async function linksTo(options: OperationsOptions, job: Job): Promise<DeliveryLinks | null> {
-  const { publisher, deliveries, sources } = options;
-  const delivery = await deliveries.read(job.id);
-  const direct = job.source === null ? null : (sources.get(job.source)?.direct ?? null);
-  if (delivery === null) return null;
-  try {
-    return await linksOf(delivery, publisher, direct, MAX_LINKED_RECORDINGS);
-  } catch (error) {
-    if (error instanceof AppError) return null;
-    throw error;
-  }
 }

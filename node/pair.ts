@@ -167,7 +167,7 @@ async function listen(
 ): Promise<RpcServer> {
   const { stores, adapters, registry, permission, worker, holds, forwarder, clock } = options;
   const log = options.log.with({ room: 'rpc' });
-  const { spool, ledger, audit, replica } = stores;
+  const { spool, ledger, audit, replica, room } = stores;
   const listener = await serveRpc({
     handlers: {
       ...createLedgerHandlers(replica),
@@ -179,7 +179,17 @@ async function listen(
         return leadership.handlers['leadership.get'](params, call);
       },
       ...createJobHandlers({
-        ...{ registry, permission, sources: adapters.sources, spool, ledger, audit, holds, settlements },
+        ...{
+          registry,
+          permission,
+          sources: adapters.sources,
+          spool,
+          ledger,
+          audit,
+          room,
+          holds,
+          settlements,
+        },
         cancel: worker.cancel,
         noteSettled: async (settled, by) => forwarder?.noteSettled(settled, by) ?? 'unknown',
       }),

@@ -4,10 +4,11 @@ import type { DoorTokens } from './access/door-token.ts';
 import type { Lockout } from './access/lockout.ts';
 import type { ChangeablePeople } from './access/people.ts';
 import type { TokenStore } from './access/token-store.ts';
-import { type Adapters, linkKeyPath, webRoot } from './adapters.ts';
+import { type Adapters, webRoot } from './adapters.ts';
 import type { AuditLog } from './audit.ts';
 import { createLinkOpenings } from './audit/link-openings.ts';
 import type { Config } from './config.ts';
+import type { OpenedDeliveries } from './delivery/open-deliveries.ts';
 import type { Doubts } from './ingest/doubts.ts';
 import type { Ingest } from './ingest/ingest.ts';
 import type { QuarantineDesk } from './ingest/quarantined.ts';
@@ -15,9 +16,11 @@ import type { Replicator } from './ingest/replicator.ts';
 import type { Leadership } from './leadership/leadership.ts';
 import type { NodeStatus } from './listeners/control-contract.ts';
 import { createAuditControl } from './listeners/control-audit.ts';
+import { diskView, roomWarnings } from './listeners/room-view.ts';
 import { createDoubtControl } from './listeners/control-doubts.ts';
 import { createIndexControl } from './listeners/control-index.ts';
 import { createLeadershipControl } from './listeners/control-leadership.ts';
+import { createLinkControl } from './listeners/control-links.ts';
 import { createMacControl } from './listeners/control-mac.ts';
 import { pairingControl } from './listeners/control-pairing.ts';
 import { createPeopleControl } from './listeners/control-people.ts';
@@ -26,6 +29,9 @@ import { createServerControl } from './listeners/control-servers.ts';
 import { createTokenControl } from './listeners/control-tokens.ts';
 import { openControlSocket } from './listeners/control.ts';
 import { ingestView, type Readiness, readinessOf } from './listeners/health.ts';
+import { createLinkOpener } from './links/open-link.ts';
+import { createNodeLinks } from './links/node-links.ts';
+import { createPageOpener } from './links/open-page.ts';
 import { listenPublic } from './listeners/listen-public.ts';
 import { lookAtPeer } from './listeners/peer-view.ts';
 import { createPublicApp } from './listeners/public.ts';
@@ -34,9 +40,9 @@ import { type OperationsOptions, createOperations, queueStatus } from './operati
 import type { Pairing } from './pairing/pairing.ts';
 import type { Peer } from './peer/peer.ts';
 import type { Clock } from './platform/clock.ts';
+import type { DiskUseMeter } from './platform/room-use.ts';
 import { AppError } from './platform/errors.ts';
 import type { Log } from './platform/log.ts';
-import { loadSecretKey } from './platform/secret-key.ts';
 import type { RecordingIndex } from './recordings/recording-index.ts';
 import type { KnownServers } from './servers/known-servers.ts';
 import type { ServerKeys } from './servers/server-keys.ts';
@@ -51,8 +57,11 @@ export interface ServeOptions extends Omit<OperationsOptions, 'status' | 'record
   readonly warnings: readonly string[];
   /** Of what is outside, as it is now. */
   readonly worldWarnings: () => readonly string[];
+  readonly deliveries: OpenedDeliveries;
+  readonly linkKey: Buffer;
   /** Answers that wait for a digest. */
   readonly held: Pick<HeldMail, 'warnings'>;
+  readonly diskUse: Pick<DiskUseMeter, 'last'>;
   readonly indexes: readonly RecordingIndex[];
   readonly audit: AuditLog;
   readonly people: ChangeablePeople;
@@ -85,15 +94,12 @@ export interface Served {
 /** Opens the public listener and the control socket. @throws AppError `control.in-use`, `listen.failed` */
 export async function serve(options: ServeOptions): Promise<Served> {
   const { config, clock, log, audit, ingest, leadership, closing } = options;
-  const { nodeId, publish } = config;
+  const { publish } = config;
   const ready = (): Promise<Readiness> =>
     readinessOf(config.queueDir, leadership.master() ? ingest.status() : null);
   if (publish.webListen !== null) {
-    const linkKey = await loadSecretKey(linkKeyPath(config));
     const publicLog = log.with({ room: 'public' });
-    const opened = createLinkOpenings(audit, clock, publicLog);
-    const root = webRoot(config);
-    const app = createPublicApp({ linkKey, root, nodeId, clock, log: publicLog, ready, opened });
+    const app = createPublicApp({ ...publicSide(options, publicLog), log: publicLog, ready });
     const listener = await listenPublic(app, publish.webListen);
     closing.defer(() => listener.close());
     log.info('links are answered', { at: `${listener.host}:${listener.port}` });
@@ -112,6 +118,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     ...createLeadershipControl({ leadership, peerId: config.peer?.id ?? null, record }),
     ...pairingControl(options.pairing),
     ...createDoubtControl(options.doubts),
+    ...createLinkControl(options),
     ...accessControl(options, record),
     ...serversControl(options),
     ...createIndexControl(options.indexes, {
@@ -124,6 +131,23 @@ export async function serve(options: ServeOptions): Promise<Served> {
   const socket = await openControlSocket({ path: config.controlSocket, control, log: socketLog });
   closing.defer(() => socket.close());
   return { status, ready };
+}
+
+/** What is opened by links: those of this node, also where new ones are the bucket's. */
+function publicSide(
+  { config, linkKey, deliveries, publisher, sources, audit, clock }: ServeOptions,
+  log: Log,
+) {
+  const shared = { deliveries, publisher, sources, clock };
+  const { nodeId } = config;
+  // Inside the page links are relative to it.
+  const beside = createNodeLinks({ nodeId, linkKey, publicUrl: null });
+  return {
+    root: webRoot(config),
+    openLink: createLinkOpener({ ...shared, linkKey, nodeId }),
+    openPage: createPageOpener({ ...shared, links: beside }),
+    opened: createLinkOpenings(audit, clock, log, (job) => deliveries.opened(job)),
+  };
 }
 
 /** Who may ask, by what, and what came of it. */
@@ -152,8 +176,9 @@ function serversControl({ config, remote, sip, knownServers, serverKeys, audit }
 
 /** What an operator should know, of the configuration and as it is now. */
 function warningsOf(options: ServeOptions): string[] {
-  const { warnings, worldWarnings, held } = options;
-  return [...warnings, ...worldWarnings(), ...held.warnings(), ...doorWarnings(options)];
+  const { warnings, worldWarnings, held, room, deliveries } = options;
+  const ofDisk = [...roomWarnings(room.last()), ...deliveries.warnings()];
+  return [...warnings, ...worldWarnings(), ...ofDisk, ...held.warnings(), ...doorWarnings(options)];
 }
 
 /** What waits for a person at the door. */
@@ -182,7 +207,7 @@ function ownStatus(options: ServeOptions, uptimeSeconds: number): PeerStatus {
 
 /** The same with what only this host's operator is told, and how the peer is. */
 async function wholeStatus(options: ServeOptions, own: PeerStatus): Promise<NodeStatus> {
-  const { config, clock, ingest, leadership, peer, publisher, replicator, indexes } = options;
+  const { config, clock, ingest, leadership, peer, publisher, replicator, indexes, room, diskUse } = options;
   const ledgerBehind = replicator?.status().behind ?? 0;
   const peerId = config.peer?.id ?? null;
   return {
@@ -196,6 +221,7 @@ async function wholeStatus(options: ServeOptions, own: PeerStatus): Promise<Node
     publisher: publisher.name,
     indexes: indexes.map((index) => index.status()),
     stateDir: config.stateDir,
+    disk: diskView(await room.look(), diskUse.last()),
     warnings: warningsOf(options),
   };
 }

@@ -32,6 +32,8 @@ export interface MacChangeServices {
   readonly audit: Pick<Audit, 'record'>;
   readonly clock: Clock;
   readonly timeZone: string;
+  /** How a corrected subject is sent; null: there is no link that prepares its mail. */
+  readonly sending: MacChangeView['sending'];
 }
 
 /** MACCHANGE: gives an extension another phone, takes its phone away or gives it its first, in all files of a server or none. */
@@ -125,7 +127,7 @@ function touches({ extension, server }: MacChangeParams): Touched {
 }
 
 async function answer(
-  { answers, makers, timeZone }: MacChangeServices,
+  { answers, makers, timeZone, sending }: MacChangeServices,
   job: Job,
   { extension, from, to }: MacChangeParams,
   context: JobContext,
@@ -135,7 +137,7 @@ async function answer(
   const { subject, requester } = job.request;
   if (requester === null) return;
   const view: MacChangeView = {
-    ...{ subject, requester, jobId: job.id, timeZone },
+    ...{ subject, requester, jobId: job.id, timeZone, sending },
     request: { extension, from, to },
     ...{ serverId: server.id, serverName: server.name, report },
     makers: {

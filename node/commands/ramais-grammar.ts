@@ -104,8 +104,11 @@ export function createRamaisGrammar(options: RamaisGrammarOptions): RamaisGramma
       const server = readServer(given.values.get('SERVER') ?? '', choice);
       const audiosFrom = readSource(given.values.get('AUDIOS_FROM') ?? '');
       const faults = [given, extensions, start, end, server, audiosFrom].flatMap((reading) => reading.faults);
-      if (start.faults.length + end.faults.length === 0 && start.value !== null && end.value !== null) {
-        faults.push(...rangeFaults({ start: start.value, end: end.value }, maxDays, now()));
+      if (start.value !== null && end.value !== null) {
+        const isGuess = start.faults.length + end.faults.length > 0;
+        const ofRange = rangeFaults({ start: start.value, end: end.value }, maxDays, now());
+        // Of dates that were put right all but the length follows from the guess; that changes the corrected subject.
+        faults.push(...(isGuess ? ofRange.filter(({ code }) => code === 'range-too-long') : ofRange));
       }
       const params = {
         extensions: extensions.value ?? EXAMPLE_EXTENSIONS.slice(0, maxExtensions),

@@ -31,7 +31,11 @@ export function buildConfig(values: Values, file: string, referenced: Referenced
     queueDir: values.QUEUE_DIR === null ? resolve(stateDir, 'queue') : absolute(values.QUEUE_DIR),
     controlSocket: controlSocketPath(file, values.CONTROL_SOCKET, values.STATE_DIR),
     logLevel: values.LOG_LEVEL,
-    spoolDays: values.SPOOL_DAYS,
+    spoolDays: {
+      completed: values.SPOOL_COMPLETED_DAYS ?? values.SPOOL_DAYS,
+      failed: values.SPOOL_FAILED_DAYS ?? values.SPOOL_DAYS,
+    },
+    diskHeadroomBytes: values.DISK_HEADROOM_BYTES,
     mail: buildMail(values, referenced.imapCa),
     smtp: buildSmtp(values, referenced.smtpCa),
     access: {
@@ -150,10 +154,10 @@ function buildPeer(values: Values, keyFile: string): PeerConfig | null {
 }
 
 function buildPublish(values: Values, s3: S3Config | null): PublishConfig {
-  const linkHours = values.LINK_HOURS;
+  const common = { linkHours: values.LINK_HOURS, transcode: values.TRANSCODE };
   const { WEB_LISTEN: webListen, PUBLIC_URL: publicUrl } = values;
-  if (values.PUBLISH === 's3') return { kind: 's3', linkHours, webListen, publicUrl, s3: present(s3) };
-  return { kind: 'web', linkHours, webListen: present(webListen), publicUrl: present(publicUrl), s3 };
+  if (values.PUBLISH === 's3') return { kind: 's3', ...common, webListen, publicUrl, s3: present(s3) };
+  return { kind: 'web', ...common, webListen: present(webListen), publicUrl: present(publicUrl), s3 };
 }
 
 /** What a rule between keys has already made sure of. */

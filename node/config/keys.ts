@@ -116,6 +116,9 @@ export const KEYS = {
   PROCESSING_TIMEOUT: defaulted(value.wholeNumber(1, 1440), '30'),
   MAX_RETRIES: defaulted(value.wholeNumber(1, 100), '3'),
   SPOOL_DAYS: defaulted(value.wholeNumber(1, 3660), '30'),
+  SPOOL_COMPLETED_DAYS: optional(value.wholeNumber(1, 3660), '30'),
+  SPOOL_FAILED_DAYS: optional(value.wholeNumber(1, 3660), '90'),
+  DISK_HEADROOM_BYTES: defaulted(value.wholeNumber(0, 1_000_000_000_000), '1073741824'),
 
   MAX_RESULT_BYTES: defaulted(value.wholeNumber(1_000_000, 100_000_000_000), '2147483648'),
   MAX_RESULT_FILES: defaulted(value.wholeNumber(1, 50_000), '5000'),
@@ -134,6 +137,7 @@ export const KEYS = {
 
   // Delivery
   PUBLISH: defaulted(value.word('web', 's3'), 'web'),
+  TRANSCODE: defaulted(value.yesOrNo, 'off', 'on'),
   LINK_HOURS: defaulted(value.wholeNumber(1, MAX_LINK_HOURS), '24'),
   WEB_LISTEN: optional(value.listen, '127.0.0.1:8080'),
   PUBLIC_URL: optional(value.publicUrl, 'https://gravacoes.example.com'),

@@ -66,6 +66,12 @@ const RULES: readonly Rule[] = [
     what: 'is required because PUBLISH is web',
   },
   {
+    key: 'WEB_LISTEN',
+    broken: ({ WEB_LISTEN, PUBLIC_URL, PUBLISH }) =>
+      WEB_LISTEN === null && PUBLIC_URL != null && PUBLISH === 's3',
+    what: 'is required because PUBLIC_URL is set: links are then answered by this node (leave PUBLIC_URL out to have the bucket answer them)',
+  },
+  {
     key: 'PUBLIC_URL',
     broken: (values) => values.PUBLIC_URL === null && values.PUBLISH === 'web',
     what: 'is required because PUBLISH is web',

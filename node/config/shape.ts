@@ -29,6 +29,8 @@ export interface BucketSourceConfig extends S3Account {
 }
 
 interface PublishCommon {
+  /** Whether recordings that browsers cannot play are converted for playing. */
+  readonly transcode: boolean;
   /** How long a link opens, in hours. */
   readonly linkHours: number;
 }
@@ -79,8 +81,10 @@ export interface Config {
   readonly queueDir: string;
   readonly controlSocket: string;
   readonly logLevel: LogLevel;
-  /** Completed and failed jobs are kept this long, in days. */
-  readonly spoolDays: number;
+  /** How long ended jobs are kept, in days. */
+  readonly spoolDays: { readonly completed: number; readonly failed: number };
+  /** With less room on the disks of STATE_DIR and QUEUE_DIR no new work is taken; 0: whatever room there is. */
+  readonly diskHeadroomBytes: number;
   readonly mail: {
     readonly host: string;
     readonly port: number;

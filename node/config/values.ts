@@ -27,7 +27,7 @@ export const text: z.ZodType<string, string> = z.string();
 /** A whole number within bounds, both included. */
 export function wholeNumber(from: number, to: number): z.ZodType<number, string> {
   return reads(`must be a whole number from ${from} to ${to}`, (value) => {
-    const number = /^\d{1,12}$/.test(value) ? Number(value) : Number.NaN;
+    const number = /^\d{1,13}$/.test(value) ? Number(value) : Number.NaN;
     return number >= from && number <= to ? number : undefined;
   });
 }

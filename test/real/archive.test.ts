@@ -91,7 +91,8 @@ function madeUp(count: number, contentOf: (index: number) => Buffer, format = 'w
   const source: Pick<RecordingSource, 'open'> = {
     open: async ({ key }) => {
       const content = contentOf(Number(key));
-      return { stream: Readable.from([content]), sizeBytes: content.length, fault: null };
+      const audio = { seconds: null, playable: true };
+      return { stream: Readable.from([content]), sizeBytes: content.length, fault: null, audio };
     },
   };
   return { source: source as RecordingSource, entries: nameRecordings(recordings), leftOut: new Map() };

@@ -172,7 +172,9 @@ describe('after kill -9 and a restart there is one job, one confirmation, one re
     const [result] = toRequester.filter(isKind('result'));
     if (result === undefined) throw new Error('no result');
     const linked = await expectRecordings(result, extension);
-    expect((await published(publish, node, it.prefix)).toSorted()).toEqual(linked);
+    // In a bucket that answers its links by itself the page of the result is an object, too.
+    const page = publish === 's3' ? ['gravacoes.html'] : [];
+    expect((await published(publish, node, it.prefix)).toSorted()).toEqual([...linked, ...page].toSorted());
     await node.child().end();
   });
 });

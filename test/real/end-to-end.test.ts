@@ -121,7 +121,12 @@ describe.each(CASES)('with $what', ({ name: place, publish, layout }) => {
     if (layout === null) return;
 
     // Heard where they lie: the ZIP alone is published.
-    expect(playing.every(({ url }) => url.includes(`/${recordingsBucket}/2025/10/2`))).toBe(true);
+    const opened = await Promise.all(
+      playing.map(({ url }) => fetch(url, { headers: { range: 'bytes=0-0' } })),
+    );
+    expect(opened.every(({ url }) => url.includes(`/${recordingsBucket}/2025/10/2`))).toBe(true);
+    // With a PUBLIC_URL it is the node that leads there.
+    expect(opened.every(({ redirected }) => redirected === (publish === 'web'))).toBe(true);
     const published =
       publish === 'web'
         ? await readdir(join(node.stateDir, 'web'), { recursive: true })

@@ -133,6 +133,7 @@ async function indexedSourceAt(place: Place) {
       await index.keeper.settle(range, asked);
       return { reader: openReader(index.directory, 's3', index.writer.serial), unreadable: [] };
     },
+    present: () => openReader(index.directory, 's3', index.writer.serial),
     gone: (keys: readonly string[]) => index.keeper.gone(keys),
     broken: (error: unknown) => {
       throw error;

@@ -4,9 +4,11 @@ import { createFailure, failureJob } from '../../node/commands/failure.ts';
 import { createRamaisGrammar } from '../../node/commands/ramais-grammar.ts';
 import { createRamais } from '../../node/commands/ramais.ts';
 import { createRegistry } from '../../node/commands/registry.ts';
-import { createDeliveryStore } from '../../node/delivery/delivery-store.ts';
+import type { DeliveryStore } from '../../node/delivery/deliveries.ts';
+import { openDeliveries } from '../../node/delivery/open-deliveries.ts';
 import { createDropAdmission } from '../../node/ingest/drop-admission.ts';
 import { openLedger } from '../../node/ingest/ledger.ts';
+import { createNodeLinks } from '../../node/links/node-links.ts';
 import type { Answers } from '../../node/mail/answers.ts';
 import { createHolds } from '../../node/forward/forward-holds.ts';
 import { createForwarder, type Forwarder } from '../../node/forward/forwarder.ts';
@@ -22,8 +24,9 @@ import { createWorker, type Worker } from '../../node/queue/worker.ts';
 import { recordingName, wav } from './audio.ts';
 import { pairedDocuments } from './forward-world.ts';
 import { createMemoryDropbox, type MemoryDropbox } from './memory-dropbox.ts';
+import { createMemoryRoom, type MemoryRoom } from './memory-room.ts';
 import { createMemoryPeer, type MemoryPeer } from './memory-peer.ts';
-import { createMemoryPublisher } from './memory-publisher.ts';
+import { createMemoryPublisher, type MemoryPublisher } from './memory-publisher.ts';
 import { createMemorySource } from './memory-source.ts';
 import { temporaryDirectory } from './process.ts';
 import { letsIn } from './memory-access-store.ts';
@@ -50,6 +53,8 @@ export interface PairedNode {
   readonly searched: string[];
   /** From now on every search here fails for good with this code, until null. */
   readonly failing: { code: string | null };
+  /** On its disk, as it tells others. */
+  readonly room: MemoryRoom;
 }
 
 /** Two nodes in one process, wired as a node is: `audio` has the recordings of 1121, `audio2` has none. */
@@ -118,13 +123,21 @@ async function openNode(options: NodeOptions) {
   stack.defer(() => forwarder.close());
   const settlements = await openSettlements({ ...common, directory: join(directory, 'settlements'), peer });
   const holds = createHolds(clock);
+  const room = createMemoryRoom();
   const searched: string[] = [];
   const failing: PairedNode['failing'] = { code: null };
   const has = {
     audio: createMemorySource({ [recordingName('1121', '2000', '20260301-090000')]: wav(1000) }),
   };
   const sources = new Map(id === 'audio' ? [['audio', has.audio] as const] : []);
-  const commands = commandsOf({ id, directory, mails, forwarder, sources, searched, failing });
+  const publisher = createMemoryPublisher(clock, { kind: 'web' });
+  const webRoot = join(directory, 'web');
+  const deliveries = await openDeliveries({
+    ...{ stateDir: directory, webRoot, publisher, presignedHours: null, clock, log },
+  });
+  stack.defer(() => deliveries.close());
+  const delivering = { publisher, deliveries, sources };
+  const commands = commandsOf({ id, mails, forwarder, searched, failing, ...delivering });
   const registry = createRegistry(commands);
   const contextOf = createContextFactory(spool, clock, log, () => undefined);
   const shared = { ...common, command: registry.get, contextOf };
@@ -154,7 +167,8 @@ async function openNode(options: NodeOptions) {
   holds.onReleased(() => worker.kick('recordings'));
   const permission = letsIn('@example.com');
   const admit = createDropAdmission({
-    ...{ registry, permission, acceptor: spool, ledger, audit, sources, documents, forwards: true },
+    ...{ registry, permission, acceptor: spool, spool, ledger, audit, room, sources, documents },
+    forwards: true,
   });
   const running = worker.run();
   settlements.start();
@@ -165,9 +179,9 @@ async function openNode(options: NodeOptions) {
     await running;
   });
   return {
-    ...{ spool, peer, dropbox, forwarder, worker, searched, failing },
+    ...{ spool, peer, dropbox, forwarder, worker, searched, failing, room },
     handlers: createJobHandlers({
-      ...{ registry, permission, sources, spool, ledger, audit, holds },
+      ...{ registry, permission, sources, spool, ledger, audit, room, holds },
       cancel: worker.cancel,
       noteSettled: forwarder.noteSettled,
       settlements,
@@ -182,23 +196,17 @@ async function openNode(options: NodeOptions) {
 
 interface CommandOptions {
   readonly id: NodeId;
-  readonly directory: string;
   readonly mails: SentAnswer[];
   readonly forwarder: Forwarder;
+  readonly publisher: MemoryPublisher;
+  readonly deliveries: DeliveryStore;
   readonly sources: ReadonlyMap<'audio', ReturnType<typeof createMemorySource>>;
   readonly searched: string[];
   readonly failing: PairedNode['failing'];
 }
 
-function commandsOf({
-  id,
-  directory,
-  mails,
-  forwarder,
-  sources,
-  searched,
-  failing,
-}: CommandOptions): Command[] {
+function commandsOf(options: CommandOptions): Command[] {
+  const { id, mails, forwarder, publisher, deliveries, sources, searched, failing } = options;
   const clock = systemClock;
   const timeZone = 'America/Sao_Paulo';
   const limits = {
@@ -209,7 +217,6 @@ function commandsOf({
     timeZone,
     clock,
   } as const;
-  const publisher = createMemoryPublisher(clock);
   const answers: Answers = {
     send: async (job, context, kind, mail) => {
       await context.step(`mail:${kind}`, {
@@ -222,7 +229,8 @@ function commandsOf({
     grammar: createRamaisGrammar(limits),
     ...{ sources, forwarder, publisher, answers, clock, timeZone, linkHours: 1 },
     archiving: { level: 0, maxBytes: 1_000_000_000, maxFiles: 1_000 },
-    deliveries: createDeliveryStore({ directory: join(directory, 'deliveries'), publisher, log: silentLog }),
+    ...{ deliveries, transcoder: null, room: async () => null },
+    links: createNodeLinks({ nodeId: id, linkKey: Buffer.alloc(32, 1), publicUrl: 'https://example.test' }),
     audit: createMemoryAudit(),
     people: { find: () => null },
   });

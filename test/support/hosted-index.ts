@@ -46,16 +46,19 @@ export function hostIndex({ root, directory, ...options }: HostedIndexOptions): 
       last = report;
     },
   });
+  const readerOf = (serial: number): IndexReader => {
+    if (reader?.serial !== serial) {
+      reader?.[Symbol.dispose]();
+      reader = openReader(directory, 'audio', serial);
+    }
+    return reader;
+  };
   const access: IndexAccess = {
     settle: async (range, signal) => {
       const settled = await host.settle(range, signal);
-      if (settled === null) return null;
-      if (reader?.serial !== settled.serial) {
-        reader?.[Symbol.dispose]();
-        reader = openReader(directory, 'audio', settled.serial);
-      }
-      return { reader, unreadable: settled.unreadable };
+      return settled === null ? null : { reader: readerOf(settled.serial), unreadable: settled.unreadable };
     },
+    present: () => (last?.state === 'ready' && last.serial !== null ? readerOf(last.serial) : null),
     gone: (keys) => host.gone(keys),
     broken: () => host.rebuild(reader?.serial ?? 0),
   };

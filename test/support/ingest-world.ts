@@ -24,6 +24,7 @@ import { systemClock } from '../../node/platform/clock.ts';
 import { createLog } from '../../node/platform/log.ts';
 import { createMemoryAcceptor, type MemoryAcceptor } from './memory-acceptor.ts';
 import { createMemoryAccessStore, memoryPeople, ROLE_COMMANDS } from './memory-access-store.ts';
+import { createMemoryRoom, type MemoryRoom } from './memory-room.ts';
 import { temporaryDirectory } from './process.ts';
 import { createMemoryAudit } from './memory-audit.ts';
 
@@ -85,6 +86,8 @@ export interface WorldOptions {
   /** In place of taking every From line on trust. */
   readonly proof?: SenderProof;
   readonly accessStore?: AccessStore;
+  /** In place of as much room as anybody could want. */
+  readonly room?: MemoryRoom;
   readonly change?: Partial<IngestOptions>;
 }
 
@@ -137,6 +140,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         return `/set-aside/${name}`;
       },
     },
+    room: options.room ?? createMemoryRoom(),
     clock,
     log,
     maxBytes: MAX_BYTES,

@@ -1,4 +1,5 @@
 import { byTimeThenKey, matchesOf } from '../../node/recordings/match.ts';
+import { parseRecordingName } from '../../node/recordings/name.ts';
 import type {
   IndexBuilder,
   IndexHit,
@@ -113,6 +114,19 @@ export function createMemoryIndex(serial = 1): MemoryIndex {
         .flatMap(({ path, files }) => [...files.keys()].map((name) => keyOf(path, name)))
         .toSorted(),
     query: hits,
+    nearest: ({ extension, side, moment, limit, wanted }) => {
+      const all = hits({ extensions: [extension], start: '0000', end: '9999' }).filter(({ key }) =>
+        wanted(key),
+      );
+      const at = (key: string): string =>
+        parseRecordingName(key.slice(key.lastIndexOf('/') + 1), 'origin-dest')?.startedAt ?? '';
+      return side === 'before'
+        ? all
+            .filter(({ key }) => at(key) < moment)
+            .toReversed()
+            .slice(0, limit)
+        : all.filter(({ key }) => at(key) > moment).slice(0, limit);
+    },
     hasFolderNamed: (name) =>
       [...folders.values()].some(({ path }) => path.toLowerCase().split('/').includes(name.toLowerCase())),
   };

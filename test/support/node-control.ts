@@ -37,6 +37,7 @@ export function jobView(changes: Partial<JobView> = {}): JobView {
     steps: [],
     links: [],
     linksExpireAt: null,
+    linksRevokedAt: null,
     ...changes,
   };
 }
@@ -54,6 +55,7 @@ export function doneJob(changes: Partial<JobView> = {}): JobView {
       { name: 'gravacoes.zip', url: 'https://gravacoes.example.com/z?s=2', sizeBytes: null },
     ],
     linksExpireAt: '2025-11-12T18:02:00Z',
+    linksRevokedAt: null,
     ...changes,
   });
 }
@@ -82,6 +84,7 @@ export const STATUS: NodeStatus = {
   indexes: [],
   publisher: 'web',
   stateDir: '/var/lib/parelha',
+  disk: null,
   warnings: [],
 };
 
@@ -178,6 +181,7 @@ export function fakeNodeControl(over: Partial<NodeControl> = {}): FakeNodeContro
       serverKey: notHere,
     },
     ...{ macShow: notHere, macRestore: notHere },
+    ...{ links: notHere, link: notHere, linkRevoke: notHere },
     ...{ indexStatus: notHere, indexRebuild: notHere, indexVerify: notHere },
     status: () => STATUS,
     jobs: ({ state, limit }) => {

@@ -160,8 +160,11 @@ function settingsFor(
     STATE_DIR: join(directory, 'state'),
     RECORDINGS_DIR: join(directory, 'recordings'),
     WEB_LISTEN: `127.0.0.1:${webPort}`,
-    PUBLIC_URL: `http://127.0.0.1:${webPort}`,
+    // Without it the bucket answers its links by itself.
+    ...(s3 === undefined ? { PUBLIC_URL: `http://127.0.0.1:${webPort}` } : {}),
     LOG_LEVEL: 'debug',
+    // Some work on disks of a few megabytes.
+    DISK_HEADROOM_BYTES: '0',
     ...publishing,
   };
 }

@@ -10,16 +10,25 @@ export function pathWithDaemons(): string {
   return [...directories, ...SBIN.filter((directory) => !directories.includes(directory))].join(delimiter);
 }
 
+/** Where a program of this name lies, or that of this absolute path. @throws where it cannot be run */
+export function absolutePathOf(name: string): string {
+  for (const directory of pathWithDaemons().split(delimiter)) {
+    const path = resolve(directory, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // It is not in this one.
+    }
+  }
+  throw new Error(`no program ${name} on this machine`);
+}
+
 /** Whether a program of this name, or at this absolute path, can be run. */
 export function hasProgram(name: string): boolean {
-  return pathWithDaemons()
-    .split(delimiter)
-    .some((directory) => {
-      try {
-        accessSync(resolve(directory, name), constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
+  try {
+    return absolutePathOf(name) !== '';
+  } catch {
+    return false;
+  }
 }

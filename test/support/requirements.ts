@@ -32,6 +32,8 @@ export const REQUIREMENTS = {
   faketime: { programs: ['faketime'], packages: ['faketime'] },
   shellcheck: { programs: ['shellcheck'], packages: ['shellcheck'] },
   strace: { programs: ['strace'], packages: ['strace'] },
+  sox: { programs: ['sox'], packages: ['sox'] },
+  ffmpeg: { programs: ['ffmpeg', 'ffprobe'], packages: ['ffmpeg'] },
   unzip: { programs: ['unzip'], packages: ['unzip'] },
   python: { programs: ['python3'], packages: ['python3'] },
   'search-tools': { programs: ['fdfind', 'rg'], packages: ['fd-find', 'ripgrep'] },

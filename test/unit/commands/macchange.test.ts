@@ -34,6 +34,7 @@ function setup() {
   const audit = createMemoryAudit();
   const faults: { code: string }[] = [];
   const command = createMacChange({
+    sending: null,
     grammar: createMacChangeGrammar([server]),
     phones: createPhones({ remote, nodeId: 'audio', clock, log: silentLog }),
     makers: { makerOf: async (mac) => (mac.startsWith('000b82') ? 'Grandstream' : null) },

@@ -95,6 +95,14 @@ describe('each fault names its field', () => {
     corrected(subject);
   });
 
+  test('a range that is too long is told of beside a date that was put right: the corrected subject is shorter', () => {
+    expect(faults('RAMAIS=1121 INICIO=31/02/2025 FIM=27/10/2025')).toEqual([
+      'INICIO date-impossible',
+      'FIM range-too-long',
+    ]);
+    expect(faults('RAMAIS=1121 INICIO=31/02/2025 FIM=01/02/2025')).toEqual(['INICIO date-impossible']);
+  });
+
   test('eleven extensions are one too many, and the first ten stay', () => {
     const list = Array.from({ length: 11 }, (_, index) => String(1121 + index));
     expect(faults(`RAMAIS=${list.join(' ')} ${RANGE}`)).toEqual(['RAMAIS extensions-too-many']);

@@ -4,9 +4,11 @@ import type { Job } from '../../../protocol/job.ts';
 import type { People } from '../../../node/access/people.ts';
 import { createRamais } from '../../../node/commands/ramais.ts';
 import { createRamaisGrammar } from '../../../node/commands/ramais-grammar.ts';
-import { createDeliveryStore } from '../../../node/delivery/delivery-store.ts';
+import { openDeliveries } from '../../../node/delivery/open-deliveries.ts';
 import { handedOver } from '../../../node/forward/forward-origin.ts';
 import type { Forwarder } from '../../../node/forward/forwarder.ts';
+import { createNodeLinks } from '../../../node/links/node-links.ts';
+import { createPresignedLinks } from '../../../node/links/presigned-links.ts';
 import { silentLog } from '../../../node/platform/log.ts';
 import type { RecordingSource } from '../../../node/recordings/source.ts';
 import { recordingName, wav } from '../../support/audio.ts';
@@ -27,8 +29,13 @@ const LINK_HOURS = 2;
 async function setup({
   steps = {},
   source = {},
+  answeredBy = 'node',
+  door = 'mail',
   ...changes
 }: {
+  door?: Job['door'];
+  /** Who answers links: this node, or the bucket that results are published into. */
+  answeredBy?: 'node' | 'bucket';
   forwarder?: Forwarder | null;
   people?: Pick<People, 'find'>;
   steps?: Job['steps'];
@@ -36,10 +43,19 @@ async function setup({
 } = {}) {
   const temporary = await temporaryDirectory();
   const clock = fixedClock();
-  const publisher = createMemoryPublisher(clock);
-  const directory = join(temporary.path, 'deliveries');
-  const deliveries = createDeliveryStore({ directory, publisher, log: silentLog });
-  const made = newJob('a job');
+  const publisher = createMemoryPublisher(clock, { kind: answeredBy === 'node' ? 'web' : 's3' });
+  const presignedHours = answeredBy === 'node' ? null : LINK_HOURS;
+  const stateDir = temporary.path;
+  const webRoot = join(stateDir, 'web');
+  const deliveries = await openDeliveries({
+    ...{ stateDir, webRoot, presignedHours, publisher, clock, log: silentLog },
+  });
+  const publicUrl = 'https://gravacoes.example.com';
+  const links =
+    publisher.presign === null
+      ? createNodeLinks({ nodeId: 'audio', linkKey: Buffer.alloc(32, 9), publicUrl })
+      : createPresignedLinks(publisher.presign);
+  const made = newJob('a job', { door });
   const { id, request } = made;
   const { now, context } = attemptedJob(made, clock, steps);
   const texts: string[] = [];
@@ -58,7 +74,7 @@ async function setup({
     grammar: createRamaisGrammar({ ...OPTIONS, clock }),
     sources: new Map([['audio', { ...createMemorySource({ [NAME]: wav(1000) }), ...source }]]),
     publisher: slow,
-    deliveries,
+    ...{ deliveries, links, transcoder: null, room: async () => null },
     archiving: { level: 0, maxBytes: 1_000_000_000, maxFiles: 1_000 },
     answers: {
       send: async (_job, _context, kind, mail) => {
@@ -85,7 +101,10 @@ async function setup({
     work: () => command.work(now(), command.schema.parse(request.params), context),
     confirm: (details: Job['details'], lane: Job['lane'] = 'recordings') =>
       command.confirm?.({ ...now(), details, lane }, command.schema.parse(request.params), context),
-    [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      deliveries.close();
+      await temporary[Symbol.asyncDispose]();
+    },
   };
 }
 
@@ -137,6 +156,21 @@ describe('the delivery of a RAMAIS', () => {
     expect(await made.deliveries.read(made.id)).not.toBeNull();
   });
 
+  test('is made anew where it was swept while it went on, by a clock that was set right', async () => {
+    await using made = await setup();
+    let isSet = false;
+    made.events.onPut = async () => {
+      if (isSet || made.publisher.objects.size === 0) return;
+      isSet = true;
+      made.clock.advance({ hours: 24 * 365 });
+      await made.deliveries.sweepExpired(made.clock.now(), signal);
+    };
+    await expect(made.work()).rejects.toMatchObject({ code: 'delivery.unavailable', retriable: true });
+    expect((await made.work()).kind).toBe('done');
+    expect(made.publisher.objects.size).toBe(2);
+    expect(made.events.mails).toBe(1);
+  });
+
   test('is made anew where its mail goes out so late that less than half of the time is left', async () => {
     await using made = await setup();
     made.events.mailServerIsAway = true;
@@ -161,6 +195,105 @@ describe('the delivery of a RAMAIS', () => {
   });
 });
 
+describe('a delivery that was taken back before its mail went out', () => {
+  test('is not made again for the same job, and nobody gets links', async () => {
+    await using made = await setup();
+    made.events.mailServerIsAway = true;
+    await expect(made.work()).rejects.toThrow('away');
+    await made.deliveries.revoke(made.id, signal);
+    made.events.mailServerIsAway = false;
+    const again = made.work();
+    await expect(again).rejects.toMatchObject({ code: 'delivery.revoked', retriable: false });
+    expect(made.events).toMatchObject({ puts: 1, mails: 0 });
+    expect(made.publisher.objects.size).toBe(0);
+  });
+
+  test('is not made anew either where its links have grown old meanwhile', async () => {
+    await using made = await setup();
+    made.events.mailServerIsAway = true;
+    await expect(made.work()).rejects.toThrow('away');
+    await made.deliveries.revoke(made.id, signal);
+    made.clock.advance({ minutes: LINK_HOURS * 45 });
+    await expect(made.work()).rejects.toMatchObject({ code: 'delivery.revoked' });
+    expect(made.events.puts).toBe(1);
+  });
+});
+
+describe('a delivery that is taken back while its page is put beside it', () => {
+  test('leaves nothing in the bucket, and nobody gets links', async () => {
+    await using made = await setup({ answeredBy: 'bucket' });
+    made.events.onPut = async () => {
+      if (made.deliveries.summary(made.id)?.state === 'open') await made.deliveries.revoke(made.id, signal);
+    };
+    await expect(made.work()).rejects.toMatchObject({ code: 'delivery.revoked', retriable: false });
+    expect([...made.publisher.objects.keys()]).toEqual([]);
+    expect(made.events.mails).toBe(0);
+  });
+});
+
+describe('the page of a RAMAIS', () => {
+  test('is one that the node makes when it is opened: nothing more is published', async () => {
+    await using made = await setup();
+    await made.work();
+    expect(made.texts[0]).toMatch(/https:\/\/gravacoes\.example\.com\/d\/audio\/\w+\/gravacoes\.html\?e=/);
+    expect([...made.publisher.objects.keys()].filter((key) => key.endsWith('.html'))).toEqual([]);
+    expect(made.deliveries.summary(made.id)?.about).toMatchObject({ extensions: ['1121'], source: 'audio' });
+  });
+
+  test('lies in the bucket before the mail names it, where the bucket answers links', async () => {
+    await using made = await setup({ answeredBy: 'bucket' });
+    made.events.mailServerIsAway = true;
+    await expect(made.work()).rejects.toThrow('away');
+    const key = `${made.id}/gravacoes.html`;
+    expect(made.publisher.objects.get(key)?.content.toString()).toContain('<audio');
+    made.events.mailServerIsAway = false;
+    await made.work();
+    const [url = ''] = /http:\S+gravacoes\.html\S+/.exec(made.texts.at(-1) ?? '') ?? [];
+    expect(made.publisher.open(url)).toMatchObject({ status: 200, object: { key } });
+  });
+});
+
+describe('what is near a search that found nothing', () => {
+  const near = { startedAt: '2026-02-20T10:00:00', origin: '1121', destination: '2000' };
+  const nothing = async () => ({ recordings: [], unreadable: [], narrowedByServer: null });
+  const person = { address: 'pessoa@example.com', role: 'consulta', extensions: null, added: null } as const;
+  const asking = async (servers: string[] | null, known = true, door: Job['door'] = 'mail') => {
+    let asked = 0;
+    const nearby = async () => {
+      asked += 1;
+      return { extensions: [{ extension: '1121', before: near, after: null }], days: null };
+    };
+    const people = { find: () => (known ? { ...person, servers } : null) };
+    await using made = await setup({ people, door, source: { find: nothing, nearby } });
+    expect((await made.work()).kind).toBe('nothing-found');
+    return { asked, text: made.texts[0] ?? '' };
+  };
+
+  test('is told to who may know what there is of all servers', async () => {
+    const { asked, text } = await asking(null);
+    expect(asked).toBe(1);
+    expect(text).toContain('20/02/2026');
+  });
+
+  test('is not even asked for where they are limited to some, or not known any more', async () => {
+    expect((await asking(['gv1p'])).asked).toBe(0);
+    expect((await asking(null, false)).asked).toBe(0);
+  });
+
+  test('is told to whom an operator has it searched for, but not to who is limited to some', async () => {
+    expect((await asking(null, false, 'control')).asked).toBe(1);
+    expect((await asking(['gv1p'], true, 'control')).asked).toBe(0);
+  });
+
+  test('is not asked for where something was found', async () => {
+    const nearby = async (): Promise<never> => {
+      throw new Error('asked');
+    };
+    await using made = await setup({ source: { nearby } });
+    expect((await made.work()).kind).toBe('done');
+  });
+});
+
 describe('the audit log of a RAMAIS', () => {
   test('has each recording with its size, the ZIP, and that links were made; never the links', async () => {
     await using made = await setup();
@@ -171,7 +304,10 @@ describe('the audit log of a RAMAIS', () => {
         delivered: [{ key: NAME, size: 1000 }],
         zips: [{ name: expect.stringMatching(/\.zip$/), size: expect.any(Number) }],
       },
-      expect.objectContaining({ event: 'links.made', job: made.id, recordings: 1, publisher: 'web' }),
+      expect.objectContaining({
+        ...{ event: 'links.made', job: made.id, to: 'maria@example.com', kind: 'node', publisher: 'web' },
+        ...{ recordings: 1, pages: 1 },
+      }),
     ]);
     expect(JSON.stringify(made.audit.events)).not.toContain('://');
   });

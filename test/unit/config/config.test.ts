@@ -30,7 +30,8 @@ describe('a configuration that works', () => {
       queueDir: '/var/lib/parelha/queue',
       controlSocket: '/var/lib/parelha/control.sock',
       logLevel: 'info',
-      spoolDays: 30,
+      spoolDays: { completed: 30, failed: 30 },
+      diskHeadroomBytes: 1_073_741_824,
       mail: {
         host: 'imap.example.com',
         port: 993,
@@ -83,6 +84,7 @@ describe('a configuration that works', () => {
       },
       publish: {
         kind: 'web',
+        transcode: false,
         linkHours: 24,
         webListen: { host: '127.0.0.1', port: 8080 },
         publicUrl: 'https://gravacoes.example.com',
@@ -176,6 +178,13 @@ describe('a configuration that works', () => {
     [{ WEB_LISTEN: '8080' }, { publish: { webListen: { host: '127.0.0.1', port: 8080 } } }],
     [{ WEB_LISTEN: '[::]:8080' }, { publish: { webListen: { host: '::', port: 8080 } } }],
     [{ PUBLIC_URL: 'http://127.0.0.1:8080/' }, { publish: { publicUrl: 'http://127.0.0.1:8080' } }],
+    [{ SPOOL_DAYS: '7', SPOOL_FAILED_DAYS: '90' }, { spoolDays: { completed: 7, failed: 90 } }],
+    [{ DISK_HEADROOM_BYTES: '0' }, { diskHeadroomBytes: 0 }],
+    [{ TRANSCODE: 'on' }, { publish: { transcode: true } }],
+    [
+      { PUBLISH: 's3', S3_BUCKET: 'abc', PUBLIC_URL: null, WEB_LISTEN: null },
+      { publish: { kind: 's3', publicUrl: null, webListen: null } },
+    ],
     [{ S3_BUCKET: 'abc', S3_PUBLISH_PREFIX: '/a/b/' }, { s3: { publishPrefix: 'a/b' } }],
     [{ REQUIRE_TOKEN: 'não' }, { access: { requireToken: false } }],
   ])('reads %j', async (changes, expected) => {
@@ -297,6 +306,11 @@ describe('a configuration that does not work', () => {
     [{ RECORDINGS_DIR: null }, 'RECORDINGS_DIR: is required because SOURCES has audio'],
     [{ WEB_LISTEN: null }, 'WEB_LISTEN: is required because PUBLISH is web'],
     [{ PUBLIC_URL: null }, 'PUBLIC_URL: is required because PUBLISH is web'],
+    [
+      { PUBLISH: 's3', S3_BUCKET: 'abc', WEB_LISTEN: null },
+      'WEB_LISTEN: is required because PUBLIC_URL is set',
+    ],
+    [{ DISK_HEADROOM_BYTES: '1GB' }, 'DISK_HEADROOM_BYTES: must be a whole number'],
     [{ PUBLIC_URL: 'https://x.example.com/?a=b' }, 'PUBLIC_URL: must be an https URL'],
     [{ WEB_LISTEN: '127.0.0.1:70000' }, 'WEB_LISTEN: must be PORT'],
     [{ PUBLISH: 's3' }, 'S3_BUCKET: is required'],
