@@ -80,7 +80,7 @@ async function child(place: Place): Promise<Measured> {
   const expiresAt = systemClock.now().add({ hours: 1 });
   const delivery = await deliver({
     ...{ source, publisher, job: 'b'.repeat(64), recordings, expiresAt, signal },
-    ...{ transcoder: null, room: () => Promise.resolve(null) },
+    ...{ transcoder: null, space: () => Promise.resolve(null) },
     archiving: { level: 0, maxBytes: 2 * sizeBytesOf(recordings), maxFiles: recordings.length },
     clock: systemClock,
     log: silentLog,

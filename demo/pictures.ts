@@ -1,13 +1,14 @@
+import { execFile } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { type Browser, chromium } from 'playwright-core';
-import { eventually, startChild } from '../test/support/process.ts';
+import { eventually, startChild, temporaryDirectory } from '../test/support/process.ts';
 import { GROUPS, type Kind, KINDS, type KindId } from './kinds.ts';
-import { smallPng } from './small-png.ts';
 
 /**
  * Writes the pictures of docs/ anew, from a run of the demo: every kind of mail at the width of a phone and of a desk, light
- * and dark, and the page of a result. Needs Chromium: `node demo/pictures.ts [PATH]`.
+ * and dark, and the page of a result. Needs Chromium and ffmpeg: `node demo/pictures.ts [PATH OF CHROMIUM]`.
  */
 const CHROMIUM = process.argv[2] ?? '/usr/bin/chromium';
 const DOCS = join(import.meta.dirname, '../docs');
@@ -24,6 +25,8 @@ const VIEWS = [
 /** Below it a picture is cut, and says so. */
 const MAX_HEIGHT = 1900;
 const GAP = 24;
+/** A sheet has few colours: with a palette of them it is a third as large. */
+const PALETTE = ['-lavfi', 'split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none'];
 
 interface ShownMail {
   readonly number: number;
@@ -70,7 +73,7 @@ async function result(browser: Browser, mails: readonly ShownMail[]): Promise<vo
   if (mail?.html == null) throw new Error('there is no result mail');
   await using page = await browser.newPage({ viewport: { width: 720, height: 900 }, deviceScaleFactor: 1.5 });
   await page.setContent(mail.html);
-  await writeFile(join(DOCS, 'result-mail.png'), smallPng(await page.screenshot({ fullPage: true })));
+  await page.screenshot({ path: join(DOCS, 'result-mail.png'), fullPage: true });
   const link = mail.links.find((one) => new URL(one).pathname.endsWith('.html'));
   if (link === undefined) throw new Error('the result mail leads to no page');
   await sheet(browser, { url: link }, join(DOCS, 'page.png'));
@@ -78,6 +81,7 @@ async function result(browser: Browser, mails: readonly ShownMail[]): Promise<vo
 
 /** One picture with all views side by side. */
 async function sheet(browser: Browser, shown: Shown, path: string): Promise<void> {
+  await using temporary = await temporaryDirectory();
   const figures: string[] = [];
   for (const { width, scheme, scale } of VIEWS) {
     await using page = await browser.newPage({ viewport: { width, height: 700 }, colorScheme: scheme });
@@ -97,7 +101,9 @@ async function sheet(browser: Browser, shown: Shown, path: string): Promise<void
   const all = VIEWS.reduce((sum, { width, scale }) => sum + width * scale + GAP, GAP);
   await using page = await browser.newPage({ viewport: { width: Math.ceil(all), height: 300 } });
   await page.setContent(`<style>${STYLE}</style>${figures.join('')}`);
-  await writeFile(path, smallPng(await page.screenshot({ fullPage: true })));
+  const whole = join(temporary.path, 'whole.png');
+  await page.screenshot({ path: whole, fullPage: true });
+  await promisify(execFile)('ffmpeg', ['-v', 'error', '-y', '-i', whole, ...PALETTE, path]);
 }
 
 const STYLE = `

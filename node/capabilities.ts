@@ -1,5 +1,5 @@
 import { createPermission } from './commands/permission.ts';
-import { type Adapters, webRoot } from './adapters.ts';
+import type { Adapters } from './adapters.ts';
 import type { Base } from './base.ts';
 import { assembleCommands, type Later } from './commands.ts';
 import { createRamaisGrammar } from './commands/ramais-grammar.ts';
@@ -7,8 +7,9 @@ import { createRamais } from './commands/ramais.ts';
 import { openDeliveries } from './delivery/open-deliveries.ts';
 import { createAnswers } from './mail/answers.ts';
 import { assembleForwarding } from './pair.ts';
-import { bytesForDelivery } from './platform/room-watch.ts';
+import { bytesForDelivery } from './platform/space-watch.ts';
 import { assembleSipServers } from './sip-servers.ts';
+import { webRoot } from './storage.ts';
 import type { Stores } from './stores.ts';
 
 export type Capabilities = Awaited<ReturnType<typeof assembleCapabilities>>;
@@ -21,7 +22,7 @@ export async function assembleCapabilities(
   later: () => Later,
 ) {
   const { config, clock, log } = base;
-  const { audit, people, budget, held, resultRoom } = stores;
+  const { audit, people, budget, held, resultSpace } = stores;
   const { stateDir, limits, servers, smtp, publish } = config;
   const { timeZone } = config.recordings;
   const { mailer, sent, sources, publisher, links, transcoder } = adapters;
@@ -38,8 +39,8 @@ export async function assembleCapabilities(
   const { archiveLevel: level } = config;
   const archiving = { level, maxBytes: limits.maxResultBytes, maxFiles: limits.maxResultFiles };
   const fillable = (): Promise<number | null> =>
-    publisher.name === 'web' ? bytesForDelivery(resultRoom) : Promise.resolve(null);
-  const publishing = { publisher, links, deliveries, transcoder, room: fillable };
+    publisher.name === 'web' ? bytesForDelivery(resultSpace) : Promise.resolve(null);
+  const publishing = { publisher, links, deliveries, transcoder, space: fillable };
   const delivering = { sources, ...publishing, archiving, linkHours: publish.linkHours };
   const handingOver = assembleForwarding(base, stores, adapters);
   const { forwarder } = handingOver;

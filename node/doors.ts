@@ -23,7 +23,7 @@ export async function assembleDoors(
   capabilities: Capabilities,
 ) {
   const { config, clock, log, random, closing } = base;
-  const { audit, ledger, known, doubtStore, spool, accessStore, people, lockout, quarantine, room } = stores;
+  const { audit, ledger, known, doubtStore, spool, accessStore, people, lockout, quarantine, space } = stores;
   const { registry, permission } = capabilities;
   const { tokenFile, requireToken } = config.access;
   const { maxBytes } = config.mail;
@@ -35,7 +35,7 @@ export async function assembleDoors(
   const deciding = { access, grammar: registry, acceptor: spool, ledger, known, audit, people, permission };
   const keeping = { setAside: stores.asideStore, quarantine, doubts: doubtStore };
   const proof = adapters.senderProof;
-  const judging = { ...deciding, ...keeping, proof, room, clock, log: ingestLog, maxBytes };
+  const judging = { ...deciding, ...keeping, proof, space, clock, log: ingestLog, maxBytes };
   const acceptance = createAcceptance(judging);
   const { mailbox } = adapters;
   const ingest = createIngest({
@@ -51,7 +51,7 @@ export async function assembleDoors(
 
 function assembleDrops(
   { config, clock, log, closing }: Base,
-  { spool, ledger, audit, setAside, room }: Stores,
+  { spool, ledger, audit, setAside, space }: Stores,
   { sources, peer }: Adapters,
   { registry, permission, documents }: Capabilities,
 ) {
@@ -64,7 +64,7 @@ function assembleDrops(
     spool,
     ledger,
     audit,
-    room,
+    space,
     sources,
     documents,
     forwards,

@@ -23,7 +23,7 @@ import type { Spool } from './queue/spool.ts';
 import type { StepObserver } from './queue/steps.ts';
 import { createWorker } from './queue/worker.ts';
 import { serve } from './serve.ts';
-import { createRoomNotices } from './room-notices.ts';
+import { createSpaceNotices } from './space-notices.ts';
 import { type Stores, openStores } from './stores.ts';
 
 const VERSION = packageJson.version;
@@ -176,7 +176,7 @@ async function start(base: Base, stores: Stores, adapters: Adapters, parts: Part
 /** What goes on beside the lanes as long as the node does. */
 function tidyUp(
   { config, clock, log, closing }: Base,
-  { spool, held, room, diskUse }: Stores,
+  { spool, held, space, diskUse }: Stores,
   { deliveries, sip, answers }: Parts,
   stopping: AbortController,
 ): void {
@@ -189,7 +189,7 @@ function tidyUp(
     sip.expiry.run(signal),
     digests.run(signal),
     diskUse.run(signal),
-    createRoomNotices({ room, acceptor: spool, nodeId, stateDir, clock, log: diskLog }).run(signal),
+    createSpaceNotices({ space, acceptor: spool, nodeId, stateDir, clock, log: diskLog }).run(signal),
   ];
   closing.defer(async () => {
     stopping.abort();

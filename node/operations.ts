@@ -9,7 +9,7 @@ import { type JobViewOptions, summaryOf, viewOf } from './job-view.ts';
 import type { NodeControl, NodeStatus, RecordingsQuery } from './listeners/control-contract.ts';
 import { idByPrefix } from './queue/id-prefix.ts';
 import { AppError } from './platform/errors.ts';
-import type { RoomWatch } from './platform/room.ts';
+import type { SpaceWatch } from './platform/space.ts';
 import type { Spool } from './queue/spool.ts';
 import { faultSentence } from './replies/fault-sentences.ts';
 
@@ -20,7 +20,7 @@ export interface OperationsOptions extends JobViewOptions {
   readonly status: () => Promise<NodeStatus>;
   /** Pauses or resumes the taking of mails. */
   readonly ingest: { pause(): void; resume(): void };
-  readonly room: RoomWatch;
+  readonly space: SpaceWatch;
   /** Null for a node alone. */
   readonly forwarder: Forwarder | null;
 }
@@ -105,7 +105,7 @@ export function createOperations(options: OperationsOptions): QueueControl {
           `email: "${params.email}" is no address; example: pessoa@example.com`,
         );
       }
-      if (lowDiskFaults(await options.room.look(), 'RAMAIS', 'recordings').length > 0) {
+      if (lowDiskFaults(await options.space.look(), 'RAMAIS', 'recordings').length > 0) {
         const message = 'the disk has too little room for new work: free some, see node-ctl status';
         throw new AppError('node.disk-low', message);
       }

@@ -167,7 +167,7 @@ async function listen(
 ): Promise<RpcServer> {
   const { stores, adapters, registry, permission, worker, holds, forwarder, clock } = options;
   const log = options.log.with({ room: 'rpc' });
-  const { spool, ledger, audit, replica, room } = stores;
+  const { spool, ledger, audit, replica, space } = stores;
   const listener = await serveRpc({
     handlers: {
       ...createLedgerHandlers(replica),
@@ -186,7 +186,7 @@ async function listen(
           spool,
           ledger,
           audit,
-          room,
+          space,
           holds,
           settlements,
         },

@@ -4,7 +4,7 @@ import type { DoorTokens } from './access/door-token.ts';
 import type { Lockout } from './access/lockout.ts';
 import type { ChangeablePeople } from './access/people.ts';
 import type { TokenStore } from './access/token-store.ts';
-import { type Adapters, webRoot } from './adapters.ts';
+import type { Adapters } from './adapters.ts';
 import type { AuditLog } from './audit.ts';
 import { createLinkOpenings } from './audit/link-openings.ts';
 import type { Config } from './config.ts';
@@ -16,7 +16,7 @@ import type { Replicator } from './ingest/replicator.ts';
 import type { Leadership } from './leadership/leadership.ts';
 import type { NodeStatus } from './listeners/control-contract.ts';
 import { createAuditControl } from './listeners/control-audit.ts';
-import { diskView, roomWarnings } from './listeners/room-view.ts';
+import { diskView, spaceWarnings } from './listeners/space-view.ts';
 import { createDoubtControl } from './listeners/control-doubts.ts';
 import { createIndexControl } from './listeners/control-index.ts';
 import { createLeadershipControl } from './listeners/control-leadership.ts';
@@ -40,13 +40,14 @@ import { type OperationsOptions, createOperations, queueStatus } from './operati
 import type { Pairing } from './pairing/pairing.ts';
 import type { Peer } from './peer/peer.ts';
 import type { Clock } from './platform/clock.ts';
-import type { DiskUseMeter } from './platform/room-use.ts';
+import type { DiskUseMeter } from './platform/space-use.ts';
 import { AppError } from './platform/errors.ts';
 import type { Log } from './platform/log.ts';
 import type { RecordingIndex } from './recordings/recording-index.ts';
 import type { KnownServers } from './servers/known-servers.ts';
 import type { ServerKeys } from './servers/server-keys.ts';
 import type { SipServers } from './sip-servers.ts';
+import { webRoot } from './storage.ts';
 
 export interface ServeOptions extends Omit<OperationsOptions, 'status' | 'record' | 'timeZone'> {
   readonly config: Config;
@@ -176,8 +177,8 @@ function serversControl({ config, remote, sip, knownServers, serverKeys, audit }
 
 /** What an operator should know, of the configuration and as it is now. */
 function warningsOf(options: ServeOptions): string[] {
-  const { warnings, worldWarnings, held, room, deliveries } = options;
-  const ofDisk = [...roomWarnings(room.last()), ...deliveries.warnings()];
+  const { warnings, worldWarnings, held, space, deliveries } = options;
+  const ofDisk = [...spaceWarnings(space.last()), ...deliveries.warnings()];
   return [...warnings, ...worldWarnings(), ...ofDisk, ...held.warnings(), ...doorWarnings(options)];
 }
 
@@ -207,7 +208,7 @@ function ownStatus(options: ServeOptions, uptimeSeconds: number): PeerStatus {
 
 /** The same with what only this host's operator is told, and how the peer is. */
 async function wholeStatus(options: ServeOptions, own: PeerStatus): Promise<NodeStatus> {
-  const { config, clock, ingest, leadership, peer, publisher, replicator, indexes, room, diskUse } = options;
+  const { config, clock, ingest, leadership, peer, publisher, replicator, indexes, space, diskUse } = options;
   const ledgerBehind = replicator?.status().behind ?? 0;
   const peerId = config.peer?.id ?? null;
   return {
@@ -221,7 +222,7 @@ async function wholeStatus(options: ServeOptions, own: PeerStatus): Promise<Node
     publisher: publisher.name,
     indexes: indexes.map((index) => index.status()),
     stateDir: config.stateDir,
-    disk: diskView(await room.look(), diskUse.last()),
+    disk: diskView(await space.look(), diskUse.last()),
     warnings: warningsOf(options),
   };
 }

@@ -14,9 +14,9 @@ import { openHeldMail } from './mail/held-mail.ts';
 import { openReplyBudget } from './mail/reply-budget.ts';
 import { openKeyring } from './pairing/keyring.ts';
 import type { Clock } from './platform/clock.ts';
-import { createDiskUse } from './platform/room-use.ts';
+import { createDiskUse } from './platform/space-use.ts';
 import type { Log } from './platform/log.ts';
-import { openRoomWatch } from './platform/room-watch.ts';
+import { openSpaceWatch } from './platform/space-watch.ts';
 import { loadSecretKey } from './platform/secret-key.ts';
 import { createSetAside } from './platform/set-aside.ts';
 import { ownDirectory } from './queue/owner.ts';
@@ -61,9 +61,14 @@ export async function openStores(config: Config, clock: Clock, log: Log, closing
   closing.defer(() => spool.close());
   const diskLog = log.with({ room: 'disk' });
   const headroomBytes = config.diskHeadroomBytes;
-  const room = await openRoomWatch({ directories: [stateDir, queueDir], headroomBytes, clock, log: diskLog });
+  const space = await openSpaceWatch({
+    directories: [stateDir, queueDir],
+    headroomBytes,
+    clock,
+    log: diskLog,
+  });
   // The queue may lie on a smaller disk, of which what is delivered takes nothing.
-  const resultRoom = await openRoomWatch({ directories: [stateDir], headroomBytes, clock, log: diskLog });
+  const resultSpace = await openSpaceWatch({ directories: [stateDir], headroomBytes, clock, log: diskLog });
   const diskUse = createDiskUse({ stateDir, queueDir, clock, log: diskLog });
   const peer = config.peer;
   const keyring =
@@ -85,8 +90,8 @@ export async function openStores(config: Config, clock: Clock, log: Log, closing
     known,
     doubtStore,
     spool,
-    room,
-    resultRoom,
+    space,
+    resultSpace,
     diskUse,
     linkKey: await loadSecretKey(join(stateDir, 'link.key')),
     asideStore,

@@ -3,7 +3,7 @@ import type { PeerStatus } from '../../protocol/messages.ts';
 import type { NodeStatus, PeerView } from '../listeners/control-contract.ts';
 import { type Context, type Io, runCommand } from './context.ts';
 import { EXIT } from './exit-codes.ts';
-import { diskText, stateText } from './room-text.ts';
+import { diskText, stateText } from './space-text.ts';
 import { indexLine } from './index-text.ts';
 import { facts, humanDuration, localTime, neutral, table } from './text.ts';
 

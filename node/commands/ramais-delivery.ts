@@ -25,7 +25,7 @@ export interface Delivering {
   /** Makes recordings playable that browsers cannot play; null where none is asked for, or there is none. */
   readonly transcoder: Transcoder | null;
   /** Bytes that a delivery may fill on the disk it is published on; null where it goes elsewhere. */
-  readonly room: () => Promise<number | null>;
+  readonly space: () => Promise<number | null>;
   readonly audit: Audit;
   readonly clock: Clock;
   /** How long links open, from when their delivery is complete. */
@@ -45,7 +45,7 @@ export async function deliverOnce(
   recordings: readonly Recording[],
   about: DeliveryAbout,
 ): Promise<Delivery | null> {
-  const { publisher, deliveries, archiving, transcoder, room, clock, linkHours, audit } = services;
+  const { publisher, deliveries, archiving, transcoder, space, clock, linkHours, audit } = services;
   if (recordings.length === 0 && job.steps['deliver'] === undefined) return null;
   const { signal, progress, log } = context;
   const perform = async (): Promise<true> => {
@@ -53,7 +53,7 @@ export async function deliverOnce(
     const provisional = clock.now().add({ hours: MAX_WORK_HOURS + linkHours });
     await deliveries.begin(job.id, about, provisional, signal);
     const delivered = await deliver({
-      ...{ source, publisher, archiving, transcoder, room, clock, log, signal, progress },
+      ...{ source, publisher, archiving, transcoder, space, clock, log, signal, progress },
       ...{ job: job.id, recordings, expiresAt: provisional },
     });
     // Removed by a sweep: the clock was set while it went on. What was published before that is gone, too.

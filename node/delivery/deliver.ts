@@ -8,7 +8,7 @@ import type { ManifestLine } from './csv.ts';
 import { type DeliveryProgress, trackProgress } from './delivery-progress.ts';
 import { type NamedRecording, nameManifest, nameRecordings, nameZip, type Part } from './entry-name.ts';
 import type { DeliveredItem, DeliveredZip, Delivery } from './manifest.ts';
-import { refuseWithoutRoom } from './needed-room.ts';
+import { refuseWithoutSpace } from './needed-space.ts';
 import { divide, type PartLimits, type PartPlan } from './parts.ts';
 import { convertForPlaying, type Playing } from './playing.ts';
 import { recordingObject, zipObject } from './published-object.ts';
@@ -38,7 +38,7 @@ export interface DeliverInput {
   /** Makes recordings playable that browsers cannot play; null: nobody does. */
   readonly transcoder: Transcoder | null;
   /** Bytes that it may fill on the disk it is published on; null where that is not for us to know. */
-  readonly room: () => Promise<number | null>;
+  readonly space: () => Promise<number | null>;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -74,7 +74,7 @@ interface ZipResult {
  * Publishes each recording, unless its source has links to it where it lies, and all of them in ZIPs within the
  * limits, streamed with bounded memory. Doing it again for the same job replaces what was there. A recording with a
  * fault is listed and never fails the delivery, nor does one that cannot be converted for playing.
- * @throws AppError of the publisher; `publish.no-room` before anything is published; `recordings.unavailable`; `recordings.unstable` where files kept changing
+ * @throws AppError of the publisher; `publish.no-space` before anything is published; `recordings.unavailable`; `recordings.unstable` where files kept changing
  * under the ZIP (all retriable); the signal's reason. When it throws, nothing of it goes on.
  */
 export async function deliver(input: DeliverInput): Promise<Delivery> {
@@ -86,7 +86,7 @@ export async function deliver(input: DeliverInput): Promise<Delivery> {
   const tell = input.progress ?? (() => undefined);
   const isDirect = source.direct !== null;
   using progress = trackProgress({ recordings, parts: parts.length, singles: !isDirect, clock, log, tell });
-  await refuseWithoutRoom(input);
+  await refuseWithoutSpace(input);
   await using playing = convertForPlaying({ ...input, named, signal });
   const scope: Scope = { ...input, signal, named, leftOut: new Map(), progress, playing };
 

@@ -23,7 +23,7 @@ export interface OpenTranscoderOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** As in `ProgramTranscoderOptions`. */
-  readonly room?: () => Promise<number | null>;
+  readonly space?: () => Promise<number | null>;
 }
 
 /**

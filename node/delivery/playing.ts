@@ -26,7 +26,7 @@ export interface PlayingOptions {
   /** Null: nothing is converted. */
   readonly transcoder: Transcoder | null;
   /** As in `DeliverInput`. */
-  readonly room: () => Promise<number | null>;
+  readonly space: () => Promise<number | null>;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -94,7 +94,7 @@ export function convertForPlaying(options: PlayingOptions): Playing {
 
 /** Whether it is published under `key`. Never a rejection. */
 async function convert(
-  { source, publisher, room, log, signal }: PlayingOptions,
+  { source, publisher, space, log, signal }: PlayingOptions,
   transcoder: Transcoder,
   { recording, fileName }: NamedRecording,
   key: string,
@@ -102,7 +102,7 @@ async function convert(
   const { sizeBytes, format } = recording;
   let opened: OpenedRecording | RecordingFault | null = null;
   try {
-    const freeBytes = await room();
+    const freeBytes = await space();
     const isTooMuch = freeBytes !== null && freeBytes < sizeBytes * EXPANSION;
     if (isTooMuch || sizeBytes > MAX_CONVERTED_BYTES) return false;
     opened = await source.open(recording, signal);

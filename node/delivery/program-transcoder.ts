@@ -21,7 +21,7 @@ const LOOK_MS = 250;
 /** Everything else on the host goes first. */
 const NICENESS = 10;
 const MAX_COMPLAINT_LENGTH = 300;
-const NO_ROOM = 'transcode.no-room';
+const NO_SPACE = 'transcode.no-space';
 /** A WAV with nothing in it. */
 const EMPTY_BYTES = 44;
 
@@ -45,7 +45,7 @@ export interface ProgramTranscoderOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** Bytes that may be filled on the disk of `directory`; null, or where it is left out: nobody minds. */
-  readonly room?: () => Promise<number | null>;
+  readonly space?: () => Promise<number | null>;
   /** 120 s unless told. */
   readonly maxMs?: number;
   /** {@link MAX_PLAYING_BYTES} unless told. */
@@ -58,9 +58,9 @@ export function createProgramTranscoder(options: ProgramTranscoderOptions): Tran
   let running = 0;
   /** One more, where there is room for the most that each can make. */
   const runInRoom = async (...how: Parameters<typeof run>): Promise<void> => {
-    const freeBytes = (await options.room?.()) ?? null;
+    const freeBytes = (await options.space?.()) ?? null;
     if (freeBytes !== null && freeBytes < (running + 1) * maxBytes) {
-      throw new AppError(NO_ROOM, `of the disk there are ${Math.floor(freeBytes)} bytes for it`);
+      throw new AppError(NO_SPACE, `of the disk there are ${Math.floor(freeBytes)} bytes for it`);
     }
     running += 1;
     try {
@@ -86,7 +86,7 @@ export function createProgramTranscoder(options: ProgramTranscoderOptions): Tran
         signal.throwIfAborted();
         const facts = { format, code: codeOf(error), cause: messageOf(error) };
         // Told by how many were converted; there may be thousands.
-        const level = facts.code === NO_ROOM ? 'debug' : 'warn';
+        const level = facts.code === NO_SPACE ? 'debug' : 'warn';
         log[level]('a recording could not be converted for playing', facts);
         return null;
       } finally {

@@ -8,7 +8,7 @@ import { lowDiskFaults } from '../commands/low-disk.ts';
 import type { Registry } from '../commands/registry.ts';
 import { type Ledger, NOWHERE } from '../ingest/ledger.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
-import type { RoomWatch } from '../platform/room.ts';
+import type { SpaceWatch } from '../platform/space.ts';
 import type { Measured } from '../recordings/source.ts';
 import { digestOf } from '../queue/job-file.ts';
 import type { NewJob, Spool } from '../queue/spool.ts';
@@ -36,7 +36,7 @@ export interface JobHandlersOptions {
   readonly ledger: Pick<Ledger, 'accepted' | 'append'>;
   readonly audit: Audit;
   /** Of this node's disks: what they have no room for is refused. */
-  readonly room: Pick<RoomWatch, 'look'>;
+  readonly space: Pick<SpaceWatch, 'look'>;
   readonly holds: Holds;
   /** The worker's. @throws AppError `job.wrong-state` */
   readonly cancel: (id: string, options: { readonly told: boolean }) => Promise<void>;
@@ -93,7 +93,7 @@ async function submit(
   const lane = isKnown ? 'recordings' : laneOf(options, params);
   const isNew = !isKnown && options.ledger.accepted(id) === null;
   // For good: its requester is told at once, instead of waiting for a disk that nobody may mend for days.
-  if (isNew && lowDiskFaults(await options.room.look(), request.command, lane).length > 0) {
+  if (isNew && lowDiskFaults(await options.space.look(), request.command, lane).length > 0) {
     throw new AppError(
       'node.disk-low',
       'its disk has too little room for new work: see node-ctl status there',

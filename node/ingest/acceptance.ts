@@ -11,7 +11,7 @@ import { type IncomingMail, readMessage } from '../mail/message.ts';
 import type { Clock } from '../platform/clock.ts';
 import { codeOf, messageOf } from '../platform/errors.ts';
 import { createKeyedMutex } from '../platform/mutex.ts';
-import type { RoomWatch } from '../platform/room.ts';
+import type { SpaceWatch } from '../platform/space.ts';
 import type { SetAside } from '../platform/set-aside.ts';
 import { digestOf } from '../queue/job-file.ts';
 import type { NewJob } from '../queue/spool.ts';
@@ -34,7 +34,7 @@ export interface AcceptanceOptions extends DeskOptions {
   readonly grammar: Grammar;
   readonly setAside: SetAside;
   /** What it has no room for is refused. */
-  readonly room: Pick<RoomWatch, 'look'>;
+  readonly space: Pick<SpaceWatch, 'look'>;
   /** Where the mails in doubt are kept for a person to decide on. */
   readonly doubts: DoubtStore;
   readonly clock: Clock;
@@ -154,7 +154,7 @@ interface Choice {
 async function inRoom({ options, mail, door }: Case, made: Made): Promise<Choice> {
   if (made.outcome !== 'accepted') return { first: made, other: null };
   const { request, lane } = made.job;
-  const faults = lowDiskFaults(await options.room.look(), request.command, lane);
+  const faults = lowDiskFaults(await options.space.look(), request.command, lane);
   const refusal = refusalOf(mail, door.subject);
   const other = refusedFor(refusal, faults, refusal.subject);
   return faults.length > 0 ? { first: other, other: made } : { first: made, other };

@@ -12,7 +12,7 @@ import type { Registry } from '../commands/registry.ts';
 import type { DropDocuments, HandedOver } from '../forward/drop-document.ts';
 import { handedOver } from '../forward/forward-origin.ts';
 import { AppError, codeOf, messageOf } from '../platform/errors.ts';
-import type { RoomWatch } from '../platform/room.ts';
+import type { SpaceWatch } from '../platform/space.ts';
 import type { JobAcceptor, NewJob, Spool } from '../queue/spool.ts';
 import { saysNoMore } from './drop-coverage.ts';
 import { type Ledger, NOWHERE } from './ledger.ts';
@@ -49,7 +49,7 @@ export interface DropAdmissionOptions {
   readonly ledger: Pick<Ledger, 'accepted' | 'append'>;
   readonly audit: Audit;
   /** What it has no room for is refused. */
-  readonly room: Pick<RoomWatch, 'look'>;
+  readonly space: Pick<SpaceWatch, 'look'>;
   /** The sources that this node serves. */
   readonly sources: { has(name: SourceName): boolean };
   /** Proves files of the peer; null for a node alone. */
@@ -140,7 +140,7 @@ async function admit(it: Case): Promise<string> {
   // Taken from the peer by a call, or by this very file, and kept out of the ledger by a crash or a full disk.
   const isTaken = handed !== null && options.spool.stateOf(job.id) !== undefined;
   const isNew = !isTaken && options.ledger.accepted(job.id) === null;
-  const low = isNew ? lowDiskFaults(await options.room.look(), command.keyword, job.lane) : [];
+  const low = isNew ? lowDiskFaults(await options.space.look(), command.keyword, job.lane) : [];
   if (low.length > 0) return refuse(it, requester, { faults: low, corrected: subject }, low);
   const kind = await take(options, job, 'drop.accepted');
   const by = handed === null ? '' : `, handed over by ${handed.peerId}`;

@@ -3,7 +3,7 @@ import { doorSchema, laneSchema, outcomeSchema, sourceNameSchema } from '../../p
 import { jobStateSchema, peerStatusSchema, roleSchema, termSchema } from '../../protocol/messages.ts';
 import { AUDIT_METHODS } from './control-audit.ts';
 import { DOUBT_METHODS } from './control-doubts.ts';
-import { diskViewSchema } from './room-view.ts';
+import { diskViewSchema } from './space-view.ts';
 import { INDEX_METHODS, indexStatusSchema } from './control-index.ts';
 import { LEADERSHIP_METHODS } from './control-leadership.ts';
 import { LINK_METHODS } from './control-links.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { cp, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { bytesOf } from './room-use.ts';
+import { bytesOf } from './space-use.ts';
 import { isMissing, syncDirectory, writeDurable } from './durable.ts';
 import { codeOf } from './errors.ts';
 import { createKeyedMutex } from './mutex.ts';

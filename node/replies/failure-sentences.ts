@@ -107,7 +107,7 @@ function recordingsFailure(code: string): FailureSentence {
     };
   }
   if (code === 'delivery.revoked') return REVOKED;
-  if (code === 'publish.no-room') {
+  if (code === 'publish.no-space') {
     return {
       happened: 'As gravações encontradas não cabem no espaço livre do local de entrega.',
       advice:

@@ -197,7 +197,7 @@ function rowHtml(recording: RecordingView, otherwise: string): Html {
   const warning = fault === null ? '' : ` · ${DOUBTFUL}`;
   return listRow(
     formatWallTime(startedAt),
-    html`${shownNumber(origin)} →&nbsp;${shownNumber(destination)}${remark(durationText(seconds) + warning)}`,
+    html`${shownNumber(origin)} → ${shownNumber(destination)}${remark(durationText(seconds) + warning)}`,
     (url === null ? null : rowButton(url, plays ? 'Tocar' : 'Baixar')) ?? otherwise,
   );
 }

@@ -107,7 +107,7 @@ describe('a delivery of what lies in the bucket into which results are published
         expiresAt,
         archiving: { level: 0, maxBytes: 1_000_000, maxFiles: 2 },
         transcoder: null,
-        room: () => Promise.resolve(null),
+        space: () => Promise.resolve(null),
         clock: systemClock,
         log: silentLog,
         signal,

@@ -65,7 +65,7 @@ async function expectAnsweredOnce(it: Case, queueDir: string): Promise<void> {
 }
 
 describe.concurrent('a full disk', () => {
-  test('a mail stays unread and unanswered until there is room, and the node lives and says why', async () => {
+  test('a mail stays unread and unanswered until there is space, and the node lives and says why', async () => {
     await using disk = await mountSmallDisk(MEGABYTE);
     const stateDir = join(disk.path, 'state');
     const it = await prepare({ STATE_DIR: stateDir });

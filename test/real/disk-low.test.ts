@@ -94,7 +94,7 @@ describe.concurrent('a disk with less room than the headroom', () => {
     expect((await node.ctl('status')).out).not.toContain('nearly full');
   });
 
-  test('a result that does not fit waits for room, and nothing of it is written before', async () => {
+  test('a result that does not fit waits for space, and nothing of it is written before', async () => {
     await using disk = await mountSmallDisk(12 * MEGABYTE);
     const stateDir = join(disk.path, 'state');
     const it = await prepare(stateDir, 700_000);
@@ -106,7 +106,7 @@ describe.concurrent('a disk with less room than the headroom', () => {
     await disk.fill(LOW_BYTES);
     await node.ctl('resume', 'queue');
     await eventually('the node to say why it waits', () =>
-      child.output().includes('attempt 1 failed (publish.no-room'),
+      child.output().includes('attempt 1 failed (publish.no-space'),
     );
     const [job] = await jobsOf({ stateDir }, 'pending');
     const id = job?.id ?? '';

@@ -276,7 +276,7 @@ describe('on a Ceph S3 gateway', () => {
       expiresAt: made.inAnHour,
       archiving: { level: 0, maxBytes: 1_000_000_000, maxFiles: 1000 },
       transcoder: null,
-      room: () => Promise.resolve(null),
+      space: () => Promise.resolve(null),
       clock: systemClock,
       log: silentLog,
       signal,

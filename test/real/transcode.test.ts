@@ -157,7 +157,7 @@ test('a delivery by web has what was converted beside the originals, which lie i
     ...{ source, publisher: createWebPublisher({ root, nodeId: 'audio' }), transcoder: made.transcoder },
     ...{ job: JOB, recordings: await allRecordings(source), expiresAt: systemClock.now().add({ hours: 1 }) },
     archiving: { level: 1, maxBytes: 1_000_000_000, maxFiles: 1000 },
-    ...{ room: async () => 1_000_000_000, clock: systemClock, log: silentLog, signal },
+    ...{ space: async () => 1_000_000_000, clock: systemClock, log: silentLog, signal },
   });
   const base = (index: number): string => `${JOB}/20251027-080000_1121_200${index}`;
   expect(

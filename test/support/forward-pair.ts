@@ -24,7 +24,7 @@ import { createWorker, type Worker } from '../../node/queue/worker.ts';
 import { recordingName, wav } from './audio.ts';
 import { pairedDocuments } from './forward-world.ts';
 import { createMemoryDropbox, type MemoryDropbox } from './memory-dropbox.ts';
-import { createMemoryRoom, type MemoryRoom } from './memory-room.ts';
+import { createMemorySpace, type MemorySpace } from './memory-space.ts';
 import { createMemoryPeer, type MemoryPeer } from './memory-peer.ts';
 import { createMemoryPublisher, type MemoryPublisher } from './memory-publisher.ts';
 import { createMemorySource } from './memory-source.ts';
@@ -54,7 +54,7 @@ export interface PairedNode {
   /** From now on every search here fails for good with this code, until null. */
   readonly failing: { code: string | null };
   /** On its disk, as it tells others. */
-  readonly room: MemoryRoom;
+  readonly space: MemorySpace;
 }
 
 /** Two nodes in one process, wired as a node is: `audio` has the recordings of 1121, `audio2` has none. */
@@ -123,7 +123,7 @@ async function openNode(options: NodeOptions) {
   stack.defer(() => forwarder.close());
   const settlements = await openSettlements({ ...common, directory: join(directory, 'settlements'), peer });
   const holds = createHolds(clock);
-  const room = createMemoryRoom();
+  const space = createMemorySpace();
   const searched: string[] = [];
   const failing: PairedNode['failing'] = { code: null };
   const has = {
@@ -167,7 +167,7 @@ async function openNode(options: NodeOptions) {
   holds.onReleased(() => worker.kick('recordings'));
   const permission = letsIn('@example.com');
   const admit = createDropAdmission({
-    ...{ registry, permission, acceptor: spool, spool, ledger, audit, room, sources, documents },
+    ...{ registry, permission, acceptor: spool, spool, ledger, audit, space, sources, documents },
     forwards: true,
   });
   const running = worker.run();
@@ -179,9 +179,9 @@ async function openNode(options: NodeOptions) {
     await running;
   });
   return {
-    ...{ spool, peer, dropbox, forwarder, worker, searched, failing, room },
+    ...{ spool, peer, dropbox, forwarder, worker, searched, failing, space },
     handlers: createJobHandlers({
-      ...{ registry, permission, sources, spool, ledger, audit, room, holds },
+      ...{ registry, permission, sources, spool, ledger, audit, space, holds },
       cancel: worker.cancel,
       noteSettled: forwarder.noteSettled,
       settlements,
@@ -229,7 +229,7 @@ function commandsOf(options: CommandOptions): Command[] {
     grammar: createRamaisGrammar(limits),
     ...{ sources, forwarder, publisher, answers, clock, timeZone, linkHours: 1 },
     archiving: { level: 0, maxBytes: 1_000_000_000, maxFiles: 1_000 },
-    ...{ deliveries, transcoder: null, room: async () => null },
+    ...{ deliveries, transcoder: null, space: async () => null },
     links: createNodeLinks({ nodeId: id, linkKey: Buffer.alloc(32, 1), publicUrl: 'https://example.test' }),
     audit: createMemoryAudit(),
     people: { find: () => null },

@@ -24,7 +24,7 @@ import { systemClock } from '../../node/platform/clock.ts';
 import { createLog } from '../../node/platform/log.ts';
 import { createMemoryAcceptor, type MemoryAcceptor } from './memory-acceptor.ts';
 import { createMemoryAccessStore, memoryPeople, ROLE_COMMANDS } from './memory-access-store.ts';
-import { createMemoryRoom, type MemoryRoom } from './memory-room.ts';
+import { createMemorySpace, type MemorySpace } from './memory-space.ts';
 import { temporaryDirectory } from './process.ts';
 import { createMemoryAudit } from './memory-audit.ts';
 
@@ -87,7 +87,7 @@ export interface WorldOptions {
   readonly proof?: SenderProof;
   readonly accessStore?: AccessStore;
   /** In place of as much room as anybody could want. */
-  readonly room?: MemoryRoom;
+  readonly space?: MemorySpace;
   readonly change?: Partial<IngestOptions>;
 }
 
@@ -140,7 +140,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         return `/set-aside/${name}`;
       },
     },
-    room: options.room ?? createMemoryRoom(),
+    space: options.space ?? createMemorySpace(),
     clock,
     log,
     maxBytes: MAX_BYTES,

@@ -74,7 +74,7 @@ async function setup({
     grammar: createRamaisGrammar({ ...OPTIONS, clock }),
     sources: new Map([['audio', { ...createMemorySource({ [NAME]: wav(1000) }), ...source }]]),
     publisher: slow,
-    ...{ deliveries, links, transcoder: null, room: async () => null },
+    ...{ deliveries, links, transcoder: null, space: async () => null },
     archiving: { level: 0, maxBytes: 1_000_000_000, maxFiles: 1_000 },
     answers: {
       send: async (_job, _context, kind, mail) => {

@@ -3,7 +3,7 @@ import { readZip } from '../../../demo/zip-reader.ts';
 import { type ArchivingLimits, deliver } from '../../../node/delivery/deliver.ts';
 import { recordingObject, zipObject } from '../../../node/delivery/published-object.ts';
 import { deliverySchema } from '../../../node/delivery/manifest.ts';
-import { refuseWithoutRoom } from '../../../node/delivery/needed-room.ts';
+import { refuseWithoutSpace } from '../../../node/delivery/needed-space.ts';
 import type { Publisher } from '../../../node/delivery/publisher.ts';
 import { WHOLE_MAX_BYTES } from '../../../node/delivery/read-ahead.ts';
 import { AppError } from '../../../node/platform/errors.ts';
@@ -31,10 +31,10 @@ interface Setup {
   /** Whether the source has links to its recordings where they lie. */
   readonly direct?: boolean;
   /** Bytes that it may fill; null: nobody counts. */
-  readonly room?: number | null;
+  readonly space?: number | null;
 }
 
-async function setup({ files = FILES, limits = {}, direct = false, room = null }: Setup = {}) {
+async function setup({ files = FILES, limits = {}, direct = false, space = null }: Setup = {}) {
   const clock = fixedClock();
   const links: DirectLinks = {
     link: async ({ key }) => `http://source.example.test/${key}`,
@@ -56,7 +56,7 @@ async function setup({ files = FILES, limits = {}, direct = false, room = null }
       expiresAt: clock.now().add({ hours: 24 }),
       archiving: { ...LIMITS, ...limits },
       transcoder,
-      room: async () => room,
+      space: async () => space,
       clock,
       log,
       signal,
@@ -316,7 +316,7 @@ test.each([true, false])(
       expiresAt: clock.now().add({ hours: 24 }),
       archiving: LIMITS,
       transcoder: null,
-      room: async () => null,
+      space: async () => null,
       clock,
       log: silentLog,
       signal: new AbortController().signal,
@@ -389,10 +389,10 @@ describe('recordings that browsers cannot play', () => {
   });
 
   test('are not converted where that would fill the disk', async () => {
-    const { run, transcoder } = await setup({ files: MIXED, room: (200_000 + 16_500) * 2 });
+    const { run, transcoder } = await setup({ files: MIXED, space: (200_000 + 16_500) * 2 });
     transcoder.unknown.clear();
     expect((await run()).items[1]?.playKey).toBe(`${JOB}/${BASE}.tocar.wav`);
-    const tight = await setup({ files: { [GSM]: gsm(500) }, room: 16_500 * 2 });
+    const tight = await setup({ files: { [GSM]: gsm(500) }, space: 16_500 * 2 });
     expect((await tight.run()).items[0]?.playKey).toBeNull();
     expect(tight.transcoder.asked).toEqual([]);
   });
@@ -456,17 +456,17 @@ describe('a delivery that does not fit on its disk', () => {
     ['singly and in a ZIP', false, 2 * 1_270_000],
     ['in a ZIP alone', true, 1_270_000],
   ])('is refused before anything is published (%s)', async (_, direct, needed) => {
-    const { run, publisher, source } = await setup({ direct, room: needed - 1 });
-    await expect(run()).rejects.toMatchObject({ code: 'publish.no-room', retriable: true });
+    const { run, publisher, source } = await setup({ direct, space: needed - 1 });
+    await expect(run()).rejects.toMatchObject({ code: 'publish.no-space', retriable: true });
     expect(publisher.objects.size).toBe(0);
     expect(source.openStreams.most).toBe(0);
-    await expect((await setup({ direct, room: needed })).run()).resolves.toMatchObject({ job: JOB });
+    await expect((await setup({ direct, space: needed })).run()).resolves.toMatchObject({ job: JOB });
   });
 
   test('does not count what will only be listed', async () => {
     const { recordings } = await setup();
     const archived = recordings.map((one) => ({ ...one, archived: true as const }));
-    await refuseWithoutRoom({ source: { direct: null }, recordings: archived, room: async () => 0 });
+    await refuseWithoutSpace({ source: { direct: null }, recordings: archived, space: async () => 0 });
   });
 });
 

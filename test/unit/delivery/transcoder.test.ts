@@ -18,7 +18,7 @@ const { signal } = new AbortController();
 /** A shell script called sox or ffmpeg; `$out` is where its output is to lie. */
 async function setup(
   scripts: Readonly<Record<string, string>>,
-  limits: { maxMs?: number; maxBytes?: number; room?: () => Promise<number | null> } = {},
+  limits: { maxMs?: number; maxBytes?: number; space?: () => Promise<number | null> } = {},
 ) {
   const directory = await temporaryDirectory();
   const bin = join(directory.path, 'bin');
@@ -92,15 +92,15 @@ describe('a transcoder', () => {
   });
 
   test('is not asked where what it may make would fill the disk, however many go on', async () => {
-    const room = async () => 150_000;
-    await using made = await setup({ sox: COPY }, { maxBytes: 100_000, room });
+    const space = async () => 150_000;
+    await using made = await setup({ sox: COPY }, { maxBytes: 100_000, space });
     await made.open();
     const transcoder = made.limited();
     const two = await Promise.all([1, 2].map(() => transcoder.toPlayable(body(), 'wav', signal)));
     const next = await transcoder.toPlayable(body(), 'wav', signal);
     for (const converted of [...two, next]) converted?.stream.destroy();
     expect([...two, next].map((one) => one?.sizeBytes)).toEqual([1000, undefined, 1000]);
-    expect(made.logged.join()).toContain('transcode.no-room');
+    expect(made.logged.join()).toContain('transcode.no-space');
   });
 
   test('may stop listening before all is said', async () => {

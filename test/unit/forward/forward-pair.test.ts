@@ -63,7 +63,7 @@ describe('a request for recordings that the peer has', () => {
   });
 
   test('that the peer has no room for is told as a failure at once, and dropped there by no other way', async () => {
-    pair.audio.room.leave(0.9);
+    pair.audio.space.leave(0.9);
     const id = await ask('a');
     await eventually('the failure', () => mailsOfFailures().length === 1);
     expect((await pair.audio2.spool.read(id))?.outcome).toMatchObject({ code: 'node.disk-low' });

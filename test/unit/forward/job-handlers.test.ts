@@ -19,7 +19,7 @@ import { eventually, temporaryDirectory } from '../../support/process.ts';
 import { memoryPeople, ROLE_COMMANDS } from '../../support/memory-access-store.ts';
 import { OPTIONS, ramais, simple } from '../commands/grammar-support.ts';
 import { createMemoryAudit } from '../../support/memory-audit.ts';
-import { createMemoryRoom, type MemoryRoom } from '../../support/memory-room.ts';
+import { createMemorySpace, type MemorySpace } from '../../support/memory-space.ts';
 
 const CALL = { signal: new AbortController().signal, caller: 'audio2' };
 
@@ -36,7 +36,7 @@ let cancelled: string[];
 let isBegun: boolean;
 let withdrawn: string[];
 let people: ChangeablePeople;
-let room: MemoryRoom;
+let space: MemorySpace;
 
 beforeEach(async () => {
   const directory = await temporaryDirectory();
@@ -52,7 +52,7 @@ beforeEach(async () => {
   isBegun = false;
   withdrawn = [];
   people = memoryPeople(['maria@example.com']);
-  room = createMemoryRoom();
+  space = createMemorySpace();
   const grammar = createRamaisGrammar({ ...OPTIONS, clock });
   const foretell = async () => ({ count: 3, bytes: 4_000 });
   handlers = createJobHandlers({
@@ -87,7 +87,7 @@ beforeEach(async () => {
       },
     },
     audit: createMemoryAudit(audit),
-    room,
+    space,
     holds,
     cancel: async (id, { told }) => {
       if (isBegun) throw new AppError('job.begun', 'it is brought to an end');
@@ -142,7 +142,7 @@ describe('a node whose disk has too little room', () => {
   const refusal = { code: 'node.disk-low', retriable: false };
 
   test('refuses recordings for good, and leaves no trace of them', async () => {
-    room.leave(0.9);
+    space.leave(0.9);
     await expect(submit(submission('a', { confirmed: false }))).rejects.toMatchObject(refusal);
     expect(spool.ids(null)).toEqual([]);
     expect(audit).toEqual([]);
@@ -152,7 +152,7 @@ describe('a node whose disk has too little room', () => {
   test('knows a job that it has, or had, as before', async () => {
     await submit(submission('a'));
     ledger.set(newJob('purged').id, newJob('purged').id);
-    room.leave(0.1);
+    space.leave(0.1);
     expect(await submit(submission('a'))).toMatchObject({ kind: 'duplicate' });
     await submit(submission('purged'));
   });
@@ -160,9 +160,9 @@ describe('a node whose disk has too little room', () => {
   test('takes what makes no files until it is almost full', async () => {
     const checkIp = submission('a', { source: null }, { command: 'CHECKIP', params: {} });
     const again = submission('b', { source: null }, { command: 'CHECKIP', params: {} });
-    room.leave(0.3);
+    space.leave(0.3);
     expect(await submit(checkIp)).toMatchObject({ kind: 'accepted' });
-    room.leave(0.2);
+    space.leave(0.2);
     await expect(submit(again)).rejects.toMatchObject(refusal);
   });
 });

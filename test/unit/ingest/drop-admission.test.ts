@@ -13,7 +13,7 @@ import { createMemoryAcceptor, type MemoryAcceptor } from '../../support/memory-
 import { letsIn, memoryPeople, ROLE_COMMANDS } from '../../support/memory-access-store.ts';
 import { OPTIONS, ramais } from '../commands/grammar-support.ts';
 import { createMemoryAudit } from '../../support/memory-audit.ts';
-import { createMemoryRoom, type MemoryRoom } from '../../support/memory-room.ts';
+import { createMemorySpace, type MemorySpace } from '../../support/memory-space.ts';
 
 const document = {
   request_id: '20251111_150122_req001',
@@ -34,10 +34,10 @@ const documents = pairedDocuments(clock);
 let acceptor: MemoryAcceptor;
 let audit: AuditEvent[];
 let ledger: Map<string, string>;
-let room: MemoryRoom;
+let space: MemorySpace;
 
 beforeEach(() => {
-  room = createMemoryRoom();
+  space = createMemorySpace();
   acceptor = createMemoryAcceptor();
   audit = [];
   ledger = new Map();
@@ -77,7 +77,7 @@ function admission({
       },
     },
     audit: createMemoryAudit(audit),
-    room,
+    space,
     sources: new Set([serves]),
     documents: hasPeer ? documents.audio : null,
     forwards,
@@ -118,7 +118,7 @@ describe('an old document', () => {
 
 describe('a document that the disk has no room for', () => {
   test('is refused to its requester, with its own subject to send again, and is done with', async () => {
-    room.leave(0.9);
+    space.leave(0.9);
     expect(await admit(document)).toBe('refused SYSTEM disk-low; user@example.com is told');
     const [refusal] = acceptor.jobs;
     expect(refusal).toMatchObject({
@@ -129,14 +129,14 @@ describe('a document that the disk has no room for', () => {
   });
 
   test('is a job all the same where the recordings are the peer’s', async () => {
-    room.leave(0.9);
+    space.leave(0.9);
     await admit({ ...document, parameters: { ...document.parameters, audios_from: 's3' } });
     expect(acceptor.jobs).toMatchObject([{ lane: 'forward' }]);
   });
 
   test('is a duplicate where its job was accepted before', async () => {
     await admit(document);
-    room.leave(0.1);
+    space.leave(0.1);
     expect(await admit(document)).toMatch(/^duplicate/);
     expect(commands()).toEqual(['RAMAIS']);
   });
@@ -190,8 +190,8 @@ describe('a document by which the peer hands a job over', () => {
     expect(acceptor.jobs[0]?.id).not.toBe(one.id);
   });
 
-  test('is refused under an id of its own where the disk has no room: a call may yet come', async () => {
-    room.leave(0.9);
+  test('is refused under an id of its own where the disk has no space: a call may yet come', async () => {
+    space.leave(0.9);
     const one = job();
     expect(await admit(await dropped(one))).toMatch(/^refused SYSTEM disk-low/);
     expect(commands()).toEqual(['RECUSA']);
@@ -199,7 +199,7 @@ describe('a document by which the peer hands a job over', () => {
   });
 
   test('is that of the call before it, though the disk has no room now and had none for the ledger then', async () => {
-    room.leave(0.9);
+    space.leave(0.9);
     await acceptor.accept({ ...newJob('a'), door: 'rpc' });
     expect(await admit(await dropped(job()))).toMatch(/^duplicate/);
     expect(commands()).toEqual(['RAMAIS']);

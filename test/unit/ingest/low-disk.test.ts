@@ -5,7 +5,7 @@ import { createWorld, grammar, type World, type WorldOptions } from '../../suppo
 import { mailSource } from '../../support/mails.ts';
 import { createMemoryAcceptor } from '../../support/memory-acceptor.ts';
 import { createMemoryMailbox, type MemoryMailbox } from '../../support/memory-mailbox.ts';
-import { createMemoryRoom, type MemoryRoom } from '../../support/memory-room.ts';
+import { createMemorySpace, type MemorySpace } from '../../support/memory-space.ts';
 import { eventually } from '../../support/process.ts';
 
 /** A first word is a command; RAMAIS as the grammar of the world has it. */
@@ -18,7 +18,7 @@ const words: Grammar = {
 
 interface LowWorld extends World {
   readonly mailbox: MemoryMailbox;
-  readonly room: MemoryRoom;
+  readonly space: MemorySpace;
   /** Delivers a mail with this subject; gives what became of it. */
   ask(subject: string): Promise<string>;
 }
@@ -26,8 +26,8 @@ interface LowWorld extends World {
 async function world(change: Partial<WorldOptions> = {}): Promise<LowWorld> {
   const clock = fixedClock();
   const mailbox = createMemoryMailbox(clock.now);
-  const room = createMemoryRoom();
-  const made = await createWorld({ mailbox, clock, room, grammar: words, ...change });
+  const space = createMemorySpace();
+  const made = await createWorld({ mailbox, clock, space, grammar: words, ...change });
   made.start();
   let count = 0;
   const ask = async (subject: string): Promise<string> => {
@@ -38,13 +38,13 @@ async function world(change: Partial<WorldOptions> = {}): Promise<LowWorld> {
     );
     return event.event;
   };
-  return Object.assign(made, { mailbox, room, ask });
+  return Object.assign(made, { mailbox, space, ask });
 }
 
 describe('a mail that comes while the disk has too little room', () => {
   test('asks for recordings in vain, is told so at once, and gets its own subject to send again', async () => {
     await using it = await world();
-    it.room.leave(0.99);
+    it.space.leave(0.99);
     expect(await it.ask('RAMAIS=1121')).toBe('mail.refused');
     expect(it.acceptor.jobs).toMatchObject([
       {
@@ -56,16 +56,16 @@ describe('a mail that comes while the disk has too little room', () => {
         },
       },
     ]);
-    it.room.leave(1);
+    it.space.leave(1);
     expect(await it.ask('RAMAIS=1121')).toBe('mail.accepted');
   });
 
   test('asks for what makes no files, and gets it until the disk is almost full', async () => {
     await using it = await world();
-    it.room.leave(0.25);
+    it.space.leave(0.25);
     expect(await it.ask('CHECKIP')).toBe('mail.accepted');
     expect(await it.ask('REENVIAR')).toBe('mail.refused');
-    it.room.leave(0.24);
+    it.space.leave(0.24);
     for (const keyword of ['CHECKIP', 'MACCHANGE', 'WHITELIST']) {
       expect(await it.ask(keyword)).toBe('mail.refused');
     }
@@ -82,15 +82,15 @@ describe('a mail that comes while the disk has too little room', () => {
       },
     };
     await using it = await world({ grammar: forwards });
-    it.room.leave(0.9);
+    it.space.leave(0.9);
     expect(await it.ask('RAMAIS=1121')).toBe('mail.accepted');
-    it.room.leave(0.2);
+    it.space.leave(0.2);
     expect(await it.ask('RAMAIS=1121')).toBe('mail.refused');
   });
 
   test('has other faults, and is told of these', async () => {
     await using it = await world();
-    it.room.leave(0.1);
+    it.space.leave(0.1);
     await it.ask('');
     expect(it.acceptor.jobs[0]?.details['faults']).toMatchObject([{ code: 'no-command' }]);
   });
@@ -104,12 +104,12 @@ describe('a crash between the job and its entry in the ledger', () => {
     const acceptor = createMemoryAcceptor();
     acceptor.diskFullAfterNext();
     await using it = await world({ acceptor });
-    it.room.leave(before);
+    it.space.leave(before);
     const uid = it.mailbox.deliver(mailSource({ subject: 'RAMAIS=1121' }));
     await eventually('the job', () => acceptor.jobs.length === 1);
     await it.stop();
     acceptor.failWith(null);
-    it.room.leave(after);
+    it.space.leave(after);
     const second = await it.restart();
     await using _again = second;
     second.start();

@@ -135,7 +135,7 @@ test('a failure is told in plain words by its code', () => {
   expect(told('ENOSPC')).toContain('espaço em disco');
   expect(told('peer.away')).toContain('não está respondendo');
   expect(told('recordings.refused')).toContain('recusou o acesso');
-  expect(told('publish.no-room')).toContain('não cabem no espaço livre');
+  expect(told('publish.no-space')).toContain('não cabem no espaço livre');
   expect(told('node.disk-low')).toContain('pouco espaço em disco');
   expect(told('delivery.revoked')).toContain('cancelados pelo administrador');
   expect(told('delivery.unavailable')).toContain('local de entrega');

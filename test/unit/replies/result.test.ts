@@ -18,7 +18,7 @@ describe('a result', () => {
     const { html } = resultMail(resultView(7));
     expect(html.match(/>Tocar</g)).toHaveLength(7);
     expect(html).toMatch(
-      /<th scope="row"[^>]*>27\/10\/2025 08:00:05<\/th>\n<td[^>]*>11987654321 →&nbsp;1121<div[^>]*>21 s</,
+      /<th scope="row"[^>]*>27\/10\/2025 08:00:05<\/th>\n<td[^>]*>11987654321 → 1121<div[^>]*>21 s</,
     );
     expect(html.lastIndexOf('>Tocar<')).toBeLessThan(html.indexOf('Baixar o ZIP (12,3 MB)'));
     expect(html).toContain('29/10/2025 às 15:04');

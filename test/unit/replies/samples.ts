@@ -300,7 +300,7 @@ export function samples(): Record<string, ReplyMail> {
     }),
     failed: failedMail({ ...trouble, attempts: 3 }),
     'failed-disk-low': failedMail({ ...trouble, code: 'node.disk-low', attempts: 1 }),
-    'failed-no-room': failedMail({ ...trouble, code: 'publish.no-room', attempts: 3 }),
+    'failed-no-space': failedMail({ ...trouble, code: 'publish.no-space', attempts: 3 }),
     'failed-access': failedMail({ ...trouble, code: 'recordings.refused', attempts: 1 }),
     'failed-refused': failedMail({ ...trouble, code: 'job.refused', attempts: 1 }),
     'failed-mac': failedMail({

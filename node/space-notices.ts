@@ -6,7 +6,7 @@ import type { Clock } from './platform/clock.ts';
 import { isMissing, readBounded, removeDurable, writeDurable } from './platform/durable.ts';
 import { codeOf, messageOf } from './platform/errors.ts';
 import type { Log } from './platform/log.ts';
-import type { Room, RoomWatch } from './platform/room.ts';
+import type { DiskSpace, SpaceWatch } from './platform/space.ts';
 import type { JobAcceptor } from './queue/spool.ts';
 
 const ROUND_MS = 5_000;
@@ -16,8 +16,8 @@ const MAX_FILE_BYTES = 1_000;
 
 const recordSchema = z.strictObject({ since: instantSchema });
 
-export interface RoomNoticesOptions {
-  readonly room: RoomWatch;
+export interface SpaceNoticesOptions {
+  readonly space: SpaceWatch;
   readonly acceptor: JobAcceptor;
   readonly nodeId: string;
   readonly stateDir: string;
@@ -26,15 +26,15 @@ export interface RoomNoticesOptions {
 }
 
 /** Tells the admin that the disk has too little room: when that begins, and again after each day that it lasts. */
-export interface RoomNotices {
+export interface SpaceNotices {
   /** Looks once. A sentence. @throws what the spool throws; then nothing is taken for told */
   check(): Promise<string>;
   /** Runs until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
 
-export function createRoomNotices(options: RoomNoticesOptions): RoomNotices {
-  const { room, stateDir, clock, log } = options;
+export function createSpaceNotices(options: SpaceNoticesOptions): SpaceNotices {
+  const { space, stateDir, clock, log } = options;
   const path = join(stateDir, FILE);
   /** Since when it is low; null where it is not; undefined before that was read. */
   let since: Temporal.Instant | null | undefined;
@@ -53,7 +53,7 @@ export function createRoomNotices(options: RoomNoticesOptions): RoomNotices {
   };
 
   const check = async (): Promise<string> => {
-    const seen = await room.look();
+    const seen = await space.look();
     if (since === undefined) since = await readSince(path, log);
     if (!seen.isLow) {
       if (since === null) return 'there is room on disk';
@@ -76,7 +76,7 @@ export function createRoomNotices(options: RoomNoticesOptions): RoomNotices {
     return `there is too little room on disk; the admin ${kind === 'accepted' ? 'is told' : 'knows'}`;
   };
 
-  const details = ({ freeBytes, headroomBytes }: Room, begun: Temporal.Instant) => ({
+  const details = ({ freeBytes, headroomBytes }: DiskSpace, begun: Temporal.Instant) => ({
     ...{ freeBytes: String(freeBytes), headroomBytes: String(headroomBytes) },
     ...{ since: begun.toString(), stateDir, status: 'node-ctl status' },
   });

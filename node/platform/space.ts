@@ -1,5 +1,5 @@
 /** How much room there is on the disks that a node writes to. */
-export interface Room {
+export interface DiskSpace {
   /** Bytes free to this process on the fullest of them, as last measured. */
   readonly freeBytes: number;
   /** DISK_HEADROOM_BYTES; 0 where nobody minds. */
@@ -9,9 +9,9 @@ export interface Room {
 }
 
 /** Watches the room on disk. */
-export interface RoomWatch {
+export interface SpaceWatch {
   /** Measured now, at most some milliseconds old. */
-  look(): Promise<Room>;
+  look(): Promise<DiskSpace>;
   /** As last measured. */
-  last(): Room;
+  last(): DiskSpace;
 }

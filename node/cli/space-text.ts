@@ -1,5 +1,5 @@
 import type { NodeStatus } from '../listeners/control-contract.ts';
-import type { DiskView } from '../listeners/room-view.ts';
+import type { DiskView } from '../listeners/space-view.ts';
 import { ago, humanBytes } from './text.ts';
 
 /** Parts that are named; the rest is one. */

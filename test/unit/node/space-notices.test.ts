@@ -1,18 +1,18 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLog } from '../../../node/platform/log.ts';
-import { createRoomNotices, type RoomNotices } from '../../../node/room-notices.ts';
+import { createSpaceNotices, type SpaceNotices } from '../../../node/space-notices.ts';
 import { AppError } from '../../../node/platform/errors.ts';
 import { type FixedClock, fixedClock } from '../../support/fixed-clock.ts';
 import { createMemoryAcceptor, type MemoryAcceptor } from '../../support/memory-acceptor.ts';
-import { createMemoryRoom, type MemoryRoom } from '../../support/memory-room.ts';
+import { createMemorySpace, type MemorySpace } from '../../support/memory-space.ts';
 import { eventually, temporaryDirectory } from '../../support/process.ts';
 
 let cleanUp: AsyncDisposable;
 let stateDir: string;
 let clock: FixedClock;
 let acceptor: MemoryAcceptor;
-let room: MemoryRoom;
-let notices: RoomNotices;
+let space: MemorySpace;
+let notices: SpaceNotices;
 
 beforeEach(async () => {
   const temporary = await temporaryDirectory();
@@ -20,19 +20,19 @@ beforeEach(async () => {
   stateDir = temporary.path;
   clock = fixedClock();
   acceptor = createMemoryAcceptor();
-  room = createMemoryRoom();
+  space = createMemorySpace();
   notices = start();
 });
 afterEach(() => cleanUp[Symbol.asyncDispose]());
 
 /** As after a restart. */
-function start(): RoomNotices {
-  return createRoomNotices({ room, acceptor, nodeId: 'audio', stateDir, clock, log: silentLog });
+function start(): SpaceNotices {
+  return createSpaceNotices({ space, acceptor, nodeId: 'audio', stateDir, clock, log: silentLog });
 }
 
 test('the admin is told once when the disk gets low, with what there is and how to see more', async () => {
   expect(await notices.check()).toBe('there is room on disk');
-  room.leave(0.9);
+  space.leave(0.9);
   expect(await notices.check()).toMatch(/is told$/);
   for (let minute = 0; minute < 30; minute += 1) {
     clock.advance({ minutes: 1 });
@@ -54,7 +54,7 @@ test('the admin is told once when the disk gets low, with what there is and how 
 });
 
 test('the admin is told again after each day that it lasts, restarts or not', async () => {
-  room.leave(0.9);
+  space.leave(0.9);
   await notices.check();
   clock.advance({ hours: 20 });
   notices = start();
@@ -71,19 +71,19 @@ test('the admin is told again after each day that it lasts, restarts or not', as
 });
 
 test('another time that the disk gets low is another notice', async () => {
-  room.leave(0.9);
+  space.leave(0.9);
   await notices.check();
-  room.leave(2);
+  space.leave(2);
   expect(await notices.check()).toBe('there is room on disk again');
   clock.advance({ minutes: 10 });
-  room.leave(0.5);
+  space.leave(0.5);
   await notices.check();
   expect(acceptor.jobs).toHaveLength(2);
 });
 
 test('a notice that cannot be put on disk is told as soon as it can', async () => {
   acceptor.failWith(new AppError('spool.unwritable', 'disk full', { retriable: true }));
-  room.leave(0);
+  space.leave(0);
   await expect(notices.check()).rejects.toMatchObject({ code: 'spool.unwritable' });
   acceptor.failWith(null);
   await notices.check();
@@ -93,7 +93,7 @@ test('a notice that cannot be put on disk is told as soon as it can', async () =
 test('it looks by itself, and goes on after a failure', async () => {
   const stopping = new AbortController();
   acceptor.failWith(new AppError('spool.unwritable', 'disk full', { retriable: true }));
-  room.leave(0);
+  space.leave(0);
   const running = notices.run(stopping.signal);
   acceptor.failWith(null);
   await eventually('the notice', () => {

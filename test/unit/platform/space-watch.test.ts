@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createLog, silentLog } from '../../../node/platform/log.ts';
-import { bytesForDelivery, openRoomWatch } from '../../../node/platform/room-watch.ts';
+import { bytesForDelivery, openSpaceWatch } from '../../../node/platform/space-watch.ts';
 import { fixedClock } from '../../support/fixed-clock.ts';
 import { temporaryDirectory } from '../../support/process.ts';
 
@@ -12,7 +12,7 @@ async function watch(headroomBytes = HEADROOM) {
   const clock = fixedClock();
   const lines: string[] = [];
   let asked = 0;
-  const room = await openRoomWatch({
+  const space = await openSpaceWatch({
     directories: ['state', 'queue'],
     headroomBytes,
     clock,
@@ -26,18 +26,18 @@ async function watch(headroomBytes = HEADROOM) {
   });
   const look = (seconds = 1) => {
     clock.advance({ seconds });
-    return room.look();
+    return space.look();
   };
-  return { room, free, clock, lines, look, asked: () => asked };
+  return { space, free, clock, lines, look, asked: () => asked };
 }
 
 describe('the room on disk', () => {
   test('is that of the fullest disk', async () => {
-    const { room, look, free } = await watch();
-    expect(room.last()).toEqual({ freeBytes: 5_000, headroomBytes: HEADROOM, isLow: false });
+    const { space, look, free } = await watch();
+    expect(space.last()).toEqual({ freeBytes: 5_000, headroomBytes: HEADROOM, isLow: false });
     free['queue'] = 300;
     expect(await look()).toEqual({ freeBytes: 300, headroomBytes: HEADROOM, isLow: true });
-    expect(room.last().isLow).toBe(true);
+    expect(space.last().isLow).toBe(true);
   });
 
   test('is low below the headroom, and enough again a tenth above it', async () => {
@@ -51,17 +51,17 @@ describe('the room on disk', () => {
   });
 
   test('is never low where no headroom is asked for', async () => {
-    const { look, free, room } = await watch(0);
+    const { look, free, space } = await watch(0);
     free['state'] = 0;
     expect((await look()).isLow).toBe(false);
-    expect(await bytesForDelivery(room)).toBeNull();
+    expect(await bytesForDelivery(space)).toBeNull();
   });
 
   test('is asked once by all who look at a time', async () => {
-    const { look, room, asked } = await watch();
+    const { look, space, asked } = await watch();
     const before = asked();
-    await Promise.all([look(), room.look(), room.look()]);
-    await room.look();
+    await Promise.all([look(), space.look(), space.look()]);
+    await space.look();
     expect(asked() - before).toBe(2); // one for each disk
   });
 
@@ -81,19 +81,19 @@ describe('the room on disk', () => {
   });
 
   test('for a delivery leaves a quarter of the headroom to all else', async () => {
-    const { room, free, look } = await watch();
-    expect(await bytesForDelivery(room)).toBe(4_750);
+    const { space, free, look } = await watch();
+    expect(await bytesForDelivery(space)).toBe(4_750);
     free['state'] = 100;
     await look();
-    expect(await bytesForDelivery(room)).toBe(0);
+    expect(await bytesForDelivery(space)).toBe(0);
   });
 
   test('is what the system says of a directory; one that is not there cannot be watched', async () => {
     await using directory = await temporaryDirectory();
     const common = { headroomBytes: 0, clock: fixedClock(), log: silentLog };
-    const room = await openRoomWatch({ ...common, directories: [directory.path] });
-    expect(room.last().freeBytes).toBeGreaterThan(0);
-    const missing = openRoomWatch({ ...common, directories: [`${directory.path}/none`] });
+    const space = await openSpaceWatch({ ...common, directories: [directory.path] });
+    expect(space.last().freeBytes).toBeGreaterThan(0);
+    const missing = openSpaceWatch({ ...common, directories: [`${directory.path}/none`] });
     await expect(missing).rejects.toMatchObject({ code: 'disk.unreadable' });
   });
 });

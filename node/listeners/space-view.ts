@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import type { DiskUse } from '../platform/room-use.ts';
-import type { Room } from '../platform/room.ts';
+import type { DiskUse } from '../platform/space-use.ts';
+import type { DiskSpace } from '../platform/space.ts';
 
 const bytes = z.number().nonnegative();
 const BYTES_PER_MB = 1_000_000;
@@ -22,7 +22,7 @@ export const diskViewSchema = z.object({
 export type DiskView = z.infer<typeof diskViewSchema>;
 
 /** The disks as operators see them; `use` is null before it was measured. */
-export function diskView({ freeBytes, headroomBytes, isLow }: Room, use: DiskUse | null): DiskView {
+export function diskView({ freeBytes, headroomBytes, isLow }: DiskSpace, use: DiskUse | null): DiskView {
   return {
     ...{ freeBytes, headroomBytes, isLow },
     parts: [...(use?.parts ?? [])],
@@ -32,7 +32,7 @@ export function diskView({ freeBytes, headroomBytes, isLow }: Room, use: DiskUse
 }
 
 /** What an operator should know of the room on disk; nothing where there is enough. */
-export function roomWarnings({ freeBytes, headroomBytes, isLow }: Room): string[] {
+export function spaceWarnings({ freeBytes, headroomBytes, isLow }: DiskSpace): string[] {
   if (!isLow) return [];
   const inMB = (count: number): string => `${Math.floor(count / BYTES_PER_MB).toLocaleString('en-US')} MB`;
   return [

@@ -1,7 +1,7 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { bytesOf, createDiskUse, createRest } from '../../../node/platform/room-use.ts';
+import { bytesOf, createDiskUse, createRest } from '../../../node/platform/space-use.ts';
 import { silentLog } from '../../../node/platform/log.ts';
 import { fixedClock } from '../../support/fixed-clock.ts';
 import { eventually, temporaryDirectory } from '../../support/process.ts';

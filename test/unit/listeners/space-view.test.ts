@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { diskView, diskViewSchema, roomWarnings } from '../../../node/listeners/room-view.ts';
+import { diskView, diskViewSchema, spaceWarnings } from '../../../node/listeners/space-view.ts';
 
 const ROOM = { freeBytes: 5_000_000, headroomBytes: 1_000_000, isLow: false };
 const LOW = { freeBytes: 912_345, headroomBytes: 2_000_000_000, isLow: true };
@@ -18,8 +18,8 @@ test('what the status tells of the disk is whole before anything was measured, a
 });
 
 test('an operator is warned of too little room, with the numbers and what follows', () => {
-  expect(roomWarnings(ROOM)).toEqual([]);
-  expect(roomWarnings(LOW)).toEqual([
+  expect(spaceWarnings(ROOM)).toEqual([]);
+  expect(spaceWarnings(LOW)).toEqual([
     'the disk is nearly full: 0 MB free, DISK_HEADROOM_BYTES is 2,000 MB; new requests are refused until there is room',
   ]);
 });

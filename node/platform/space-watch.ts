@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts';
 import { AppError, codeOf, messageOf } from './errors.ts';
 import { inTime } from './in-time.ts';
 import type { Log } from './log.ts';
-import type { Room, RoomWatch } from './room.ts';
+import type { DiskSpace, SpaceWatch } from './space.ts';
 
 /** What was measured so long ago still counts: many ask at once. */
 const FRESH_MS = 250;
@@ -14,7 +14,7 @@ const ENOUGH_AGAIN = 1.1;
 /** What a delivery leaves free, as a part of the headroom: jobs, ledger and audit log go on. */
 const KEPT_FREE_PART = 4;
 
-export interface RoomWatchOptions {
+export interface SpaceWatchOptions {
   /** There when it is opened; each may lie on a file system of its own. */
   readonly directories: readonly string[];
   /** DISK_HEADROOM_BYTES; 0: never low. */
@@ -32,18 +32,18 @@ async function askSystem(directory: string): Promise<number> {
 }
 
 /** Opens a watch, and measures once. @throws AppError `disk.unreadable` where that cannot be done */
-export async function openRoomWatch(options: RoomWatchOptions): Promise<RoomWatch> {
+export async function openSpaceWatch(options: SpaceWatchOptions): Promise<SpaceWatch> {
   const { directories, headroomBytes, clock, log, freeBytesOf = askSystem } = options;
 
   const measure = async (): Promise<number> => Math.min(...(await Promise.all(directories.map(freeBytesOf))));
 
-  const judge = (freeBytes: number, wasLow: boolean): Room => ({
+  const judge = (freeBytes: number, wasLow: boolean): DiskSpace => ({
     freeBytes,
     headroomBytes,
     isLow: freeBytes < headroomBytes * (wasLow ? ENOUGH_AGAIN : 1),
   });
 
-  let last: Room;
+  let last: DiskSpace;
   try {
     last = judge(await measure(), false);
   } catch (error) {
@@ -51,11 +51,11 @@ export async function openRoomWatch(options: RoomWatchOptions): Promise<RoomWatc
     throw new AppError('disk.unreadable', said, { cause: error });
   }
   let measuredMs = clock.monotonicMs();
-  let asking: Promise<Room> | null = null;
+  let asking: Promise<DiskSpace> | null = null;
   let isSilent = false;
 
   /** Never rejects: a disk that does not answer fails those that write to it, each with words of its own. */
-  const ask = async (): Promise<Room> => {
+  const ask = async (): Promise<DiskSpace> => {
     let trouble: string | null = null;
     try {
       const freeBytes = await inTime(clock, ANSWER_MS, measure());
@@ -83,8 +83,8 @@ export async function openRoomWatch(options: RoomWatchOptions): Promise<RoomWatc
 }
 
 /** What a delivery may take up, in bytes; null where nobody minds (no headroom is asked for). */
-export async function bytesForDelivery(room: RoomWatch): Promise<number | null> {
-  const { freeBytes, headroomBytes } = await room.look();
+export async function bytesForDelivery(space: SpaceWatch): Promise<number | null> {
+  const { freeBytes, headroomBytes } = await space.look();
   if (headroomBytes === 0) return null;
   return Math.max(0, freeBytes - Math.floor(headroomBytes / KEPT_FREE_PART));
 }
