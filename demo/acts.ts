@@ -1,9 +1,10 @@
 import { playAlone } from './alone.ts';
-import { askAtTheDoor, askForRecordings, askForServers, askQuestions } from './every-kind.ts';
+import { askAtTheDoor, askForRecordings, askForServers, askQuestions, noticed, send } from './every-kind.ts';
 import type { NodeProcess } from './node-process.ts';
 import { untilMaster } from './pair.ts';
 import { answersTo } from './person.ts';
 import {
+  answer,
   ask,
   type Asked,
   jobAt,
@@ -12,12 +13,14 @@ import {
   untilConfirmed,
   untilSettled,
   untilTaken,
+  wait,
 } from './story.ts';
 
 /** Plays all acts that this machine has the means for. @throws Error where one goes astray */
 export async function playActs(stage: Stage): Promise<void> {
   const asked = [...(await forwarded(stage)), ...(await handedOver(stage)), ...(await withoutRpc(stage))];
   await ofEveryKind(stage);
+  await takenByForce(stage);
   await inTheEnd(stage, asked);
 }
 
@@ -123,6 +126,30 @@ async function ofEveryKind(stage: Stage): Promise<void> {
   await terminal.step('Questions about requests', () => askQuestions(stage), listed);
   await terminal.step('On SIP servers: CHECKIP and MACCHANGE', () => servers, listed);
   await terminal.step('A third node: no room, then no peer, later', () => alone, listed);
+}
+
+/** A node takes the mailbox over without the word of the other one, which goes on reading it meanwhile. */
+async function takenByForce(stage: Stage): Promise<void> {
+  const { terminal, pair, hosts, servers } = stage;
+  const { audio, audio2 } = pair;
+  terminal.title('5. By force: audio takes the mailbox while audio2 cannot be asked');
+  const subject = 'CHECKIP=203.0.113.50 MODO=VER';
+  await terminal.step('Cut off from audio, audio2 answers a mail', async () => {
+    await hosts.setRpc('cut');
+    const request = await send(stage, subject);
+    await answer(stage, { request }, 'checkip-look', 'result');
+    await wait(stage, 'the mail to be marked as read', () => servers.isSeen(request.uid));
+  });
+  const force = ['promote', '--force', '--confirm', audio2.id] as const;
+  await terminal.step(`audio$ node-ctl ${force.join(' ')}`, () => audio.ctl(...force));
+  const isInDoubt = (): Promise<unknown> => noticed(stage, 'notice-in-doubt', subject);
+  await terminal.step('audio finds it read already, and tells the admin', isInDoubt);
+  await terminal.step('The way is there again: audio2 stops reading', async () => {
+    await hosts.setRpc('pass');
+    await noticed(stage, 'notice-forced-out', 'Nó substituído à força');
+    await untilMaster(pair, audio.id);
+  });
+  await changeMaster(stage, audio, 'demote', audio2);
 }
 
 const listed = (kinds: readonly string[]): string => `${kinds.length} kinds of mail`;

@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobSummary } from '../node/listeners/control-contract.ts';
 import { eventually, freePort } from '../test/support/process.ts';
@@ -7,7 +7,7 @@ import { noticed, send, SHOWN_ID_LENGTH, told } from './every-kind.ts';
 import { type MailServers } from './mail-servers.ts';
 import { type NodeProcess, startNode } from './node-process.ts';
 import { mailSettings, type PairOptions, type Settings } from './pair.ts';
-import { answersTo, PEOPLE, type ReadMail, readMail } from './person.ts';
+import { answersTo, PEOPLE, type ReadMail, readMail, sendRequest } from './person.ts';
 import { answer, type Stage } from './story.ts';
 
 const PEER = 'matriz';
@@ -24,6 +24,10 @@ const REPLIES = 10;
 /** With what was asked before, some more than that. */
 const QUESTIONS: readonly string[] = ['STATUS', 'FILA', 'STATUS', 'FILA', 'STATUS', 'FILA'];
 const MAX_JOBS = 100;
+/** In a ZIP of it. */
+const RECORDINGS_A_ZIP = 5;
+/** More than the node reads of a header (mail/message.ts). */
+const ODD_FIELDS = Array.from({ length: 2_000 }, (_, index) => ({ key: 'X-Lista', value: String(index) }));
 
 /** What the third node is made of; it is started twice. */
 export interface Alone {
@@ -36,13 +40,13 @@ export interface Alone {
 
 /** A node for what goes wrong: its peer is never there, its recordings vanish, and its clock can be put forward. */
 export async function prepareAlone(
-  options: Omit<PairOptions, 'hosts' | 'token' | 'recordings'>,
+  options: Omit<PairOptions, 'hosts' | 'token'>,
   resources: AsyncDisposableStack,
 ): Promise<Alone> {
   const { servers } = options;
   const directory = join(options.directory, 'filial');
   const recordings = join(options.directory, 'filial-recordings');
-  await mkdir(recordings, { recursive: true });
+  await cp(options.recordings, recordings, { recursive: true });
   const ports = [await freePort(), await freePort(), await freePort()] as const;
   let [starting, isOver]: [Promise<NodeProcess> | null, boolean] = [null, false];
   const stop = async (): Promise<void> => {
@@ -89,6 +93,7 @@ function ownSettings(
     AUDIOS_FROM: 'audio',
     RECORDINGS_DIR: recordings,
     MAX_RETRIES: 1,
+    MAX_RESULT_FILES: RECORDINGS_A_ZIP,
     REPLIES_PER_SENDER: REPLIES,
     DISK_HEADROOM_BYTES: headroomBytes,
     PUBLISH: 'web',
@@ -123,11 +128,17 @@ async function withoutRoom(stage: Stage, { control }: NodeProcess): Promise<Kind
 async function withoutPeer(stage: Stage, node: NodeProcess): Promise<KindId[]> {
   const { alone, tree, servers } = stage;
   const range = `INICIO=${tree.firstDay} FIM=${tree.lastDay}`;
+  await sendRequest(servers, 'Boletim', { odd: ODD_FIELDS });
+  const parts = `RAMAIS=1123 ${range} 23:59`;
+  const before = [
+    await noticed(stage, 'notice-set-aside', 'E-mail posto de lado'),
+    await told(stage, 'result-parts', 'result', parts, { by: 'beto' }),
+  ];
   await alone.loseRecordings();
   const failed = told(stage, 'failed', 'failed', `RAMAIS=2002 ${range}`);
   const awaited = { request: await send(stage, `RAMAIS=2001 ${range} audios_from=s3`) };
   await answer(stage, awaited, 'confirmation-awaited', 'confirmation');
-  const kinds: KindId[] = ['confirmation-awaited', await failed];
+  const kinds: KindId[] = [...before, 'confirmation-awaited', await failed];
   kinds.push(await told(stage, 'queue', 'result', 'FILA'));
   node.leap(A_WHILE);
   await answer(stage, awaited, 'delayed', 'delayed');

@@ -66,7 +66,12 @@ export async function askForServers(stage: Stage): Promise<KindId[]> {
   await answer(stage, { request }, 'checkip-partly', 'result');
   await sip.setReachable('voip1', true);
   await answer(stage, { request }, 'checkip-followup', 'followup');
-  return [...first, 'checkip-partly', 'checkip-followup'];
+  const isOff = sip.breakOff('voip1');
+  await send(stage, 'MACCHANGE=3010 MACATUAL=000b82040506 MACFUTURO=000b82040599 SERVER=voip1');
+  const unsettled = await noticed(stage, 'notice-unsettled', 'Troca de MAC por terminar');
+  await isOff;
+  await sip.setReachable('voip1', true); // its answer follows at the next try, half a minute later
+  return [...first, 'checkip-partly', 'checkip-followup', unsettled];
 }
 
 /** Those who may ask, those who may ask for less, and those who may not. */

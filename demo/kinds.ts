@@ -44,6 +44,12 @@ export const KINDS = [
     'The same, with more recordings than a mail lists; the page has them all.',
   ),
   kind(
+    'result-parts',
+    'recordings',
+    'Resultado em vários ZIPs',
+    'The same, with more recordings than go into one ZIP.',
+  ),
+  kind(
     'nothing-found',
     'recordings',
     'Nada no período',
@@ -173,6 +179,30 @@ export const KINDS = [
     'notices',
     'Comando assumido à força',
     'A node was made master without the word of the other one.',
+  ),
+  kind(
+    'notice-forced-out',
+    'notices',
+    'Nó substituído à força',
+    'To the node that was master the other one, made master by force, is back in sight.',
+  ),
+  kind(
+    'notice-in-doubt',
+    'notices',
+    'E-mail em dúvida',
+    'A mail is read already, and the node that took over by force cannot know whether it was answered.',
+  ),
+  kind(
+    'notice-set-aside',
+    'notices',
+    'E-mail ilegível',
+    'A mail that cannot be made sense of is kept for somebody to look at.',
+  ),
+  kind(
+    'notice-unsettled',
+    'notices',
+    'Troca de MAC por terminar',
+    'The connection to a server broke off amid a change of phone; it is tried until that is settled.',
   ),
   kind('notice-disk-low', 'notices', 'Disco quase cheio', 'The disk has less room than is to be left free.'),
 ] as const satisfies readonly Kind[];

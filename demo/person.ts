@@ -31,13 +31,15 @@ export interface SendOptions {
   readonly handedOverBy?: string;
   /** Of a mail that was sent before, under whose id and date this one goes. */
   readonly as?: { readonly messageId: string; readonly date: Date };
+  /** Header fields beside those that belong there, as a broken program may add them. */
+  readonly odd?: readonly { readonly key: string; readonly value: string }[];
 }
 
 /** Writes to the node as a person does: a subject, and a body nobody reads. */
 export async function sendRequest(
   servers: MailServers,
   subject: string,
-  { by = 'ana', handedOverBy, as }: SendOptions = {},
+  { by = 'ana', handedOverBy, as, odd = [] }: SendOptions = {},
 ): Promise<SentRequest> {
   const transport = createTransport({ host: '127.0.0.1', port: servers.smtpPort, ignoreTLS: true });
   const to = servers.address;
@@ -45,7 +47,7 @@ export async function sendRequest(
     from: PEOPLE[by],
     ...(handedOverBy === undefined ? {} : { envelope: { from: handedOverBy, to } }),
     ...as,
-    ...{ to, subject },
+    ...{ to, subject, headers: [...odd] },
     text: `Oi! Preciso disso, por favor.\n\nObrigado,\n${PEOPLE[by].name}\n`,
   });
   transport.close();

@@ -64,7 +64,7 @@ export async function setUp(
     ({ files, folders, watched }) => `${files} files in ${folders} folders, ${watched} of them watched`,
   );
   await pairUp(terminal, pair, hosts);
-  const alone = await prepareAlone({ ...common, servers: lone }, resources);
+  const alone = await prepareAlone({ ...common, servers: lone, recordings: tree.root }, resources);
   return { terminal, servers, hosts, pair, tree, token: TOKEN, sip, album: createAlbum(), alone };
 }
 

@@ -26,6 +26,8 @@ interface World {
   entryOf(handle: Buffer): Entry;
   fileOf(handle: Buffer): FileHandle;
   forget(handle: Buffer): void;
+  /** Told when one file has taken the place of another. */
+  onReplaced(): void;
   /** Answers a request by what `work` gives, or by "ok" where that is nothing, or by what went wrong. */
   act(id: number, work: () => Promise<unknown>): void;
 }
@@ -39,7 +41,7 @@ class Reply {
 }
 
 /** Serves the files below `root`, and nothing else, to one session. */
-export function serveFiles(sftp: SFTPWrapper, root: string): void {
+export function serveFiles(sftp: SFTPWrapper, root: string, onReplaced: () => void): void {
   offerExtensions(sftp);
   const handles = new Map<number, Entry>();
   let last = 0;
@@ -49,7 +51,7 @@ export function serveFiles(sftp: SFTPWrapper, root: string): void {
     return entry;
   };
   const world: World = {
-    sftp,
+    ...{ sftp, onReplaced },
     entryOf,
     fileOf: (handle) => entryOf(handle) as FileHandle,
     forget: (handle) => void handles.delete(handle.readUInt32BE()),
@@ -138,7 +140,7 @@ function answerForDirectories({ sftp, act, below, keep, entryOf }: World): void 
   sftp.on('RMDIR', (id, path) => act(id, () => rmdir(below(path))));
 }
 
-function answerForNames({ sftp, act, below, fileOf }: World): void {
+function answerForNames({ sftp, act, below, fileOf, onReplaced }: World): void {
   for (const [request, look] of [
     ['STAT', stat],
     ['LSTAT', lstat],
@@ -165,8 +167,10 @@ function answerForNames({ sftp, act, below, fileOf }: World): void {
     act(id, async () => {
       const [first = Buffer.alloc(0), second = Buffer.alloc(0)] = strings(data);
       if (name === FSYNC) await fileOf(first).sync();
-      else if (name === REPLACE) await rename(below(first.toString()), below(second.toString()));
-      else throw new Error(`${name} is not offered`);
+      else if (name === REPLACE) {
+        await rename(below(first.toString()), below(second.toString()));
+        onReplaced();
+      } else throw new Error(`${name} is not offered`);
     }),
   );
 }

@@ -32,6 +32,8 @@ export interface SipServers extends AsyncDisposable {
   ban(id: SipServerId, jail: string, ip: string): void;
   /** Takes a server off the network, or has it back. */
   setReachable(id: SipServerId, isReachable: boolean): Promise<void>;
+  /** Takes it off the network when the next file of phones has been replaced, before it says so; resolves then. */
+  breakOff(id: SipServerId): Promise<void>;
 }
 
 /** Starts them on free loopback ports; their files lie below `directory`. */
@@ -67,6 +69,7 @@ export async function startSipServers(directory: string): Promise<SipServers> {
     setReachable: async (id, isReachable) => {
       await (isReachable ? hosts.get(id)?.listen() : hosts.get(id)?.close());
     },
+    breakOff: async (id) => hosts.get(id)?.breakOff(),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
@@ -84,12 +87,26 @@ interface Host {
   /** Listens, on the port that it had before; gives it. */
   listen(): Promise<number>;
   close(): Promise<void>;
+  breakOff(): Promise<void>;
 }
 
 function createHost({ keys, root, bans, hostKey }: HostOptions): Host {
   const open = new Set<Connection>();
   let port = 0;
   let isOpen = false;
+  let cut: (() => void) | null = null;
+  const close = async (): Promise<void> => {
+    if (!isOpen) return;
+    isOpen = false;
+    const closed = once(server, 'close');
+    server.close();
+    for (const connection of open) connection.end();
+    await closed;
+  };
+  const onReplaced = (): void => {
+    cut?.();
+    cut = null;
+  };
   const server = new ssh2.Server({ hostKeys: [hostKey] }, (connection) => {
     open.add(connection);
     // Each small answer would wait for the one before to be acknowledged. (The types of ssh2 have it at clients alone.)
@@ -100,7 +117,7 @@ function createHost({ keys, root, bans, hostKey }: HostOptions): Host {
       if (login.method === 'publickey' && isKnown(keys, login)) login.accept();
       else login.reject(['publickey']);
     });
-    connection.on('session', (accept) => serveSession(accept(), root, bans));
+    connection.on('session', (accept) => serveSession(accept(), root, bans, onReplaced));
   });
   return {
     listen: async () => {
@@ -110,14 +127,11 @@ function createHost({ keys, root, bans, hostKey }: HostOptions): Host {
       ({ port } = server.address() as AddressInfo);
       return port;
     },
-    close: async () => {
-      if (!isOpen) return;
-      isOpen = false;
-      const closed = once(server, 'close');
-      server.close();
-      for (const connection of open) connection.end();
-      await closed;
-    },
+    close,
+    breakOff: () =>
+      new Promise((resolve, reject) => {
+        cut = () => void close().then(resolve, reject);
+      }),
   };
 }
 
@@ -133,7 +147,7 @@ function isKnown(keys: ReadonlySet<string>, login: PublicKeyAuthContext): boolea
   return isRight === true;
 }
 
-function serveSession(session: Session, root: string, bans: Bans): void {
+function serveSession(session: Session, root: string, bans: Bans, onReplaced: () => void): void {
   session.on('exec', (accept, _reject, { command }) => {
     const channel = accept();
     channel.on('error', () => undefined); // the client is gone
@@ -145,7 +159,7 @@ function serveSession(session: Session, root: string, bans: Bans): void {
       channel.end();
     });
   });
-  session.on('sftp', (accept) => serveFiles(accept(), root));
+  session.on('sftp', (accept) => serveFiles(accept(), root, onReplaced));
 }
 
 async function writePhones(root: string): Promise<void> {
