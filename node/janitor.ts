@@ -29,7 +29,8 @@ export interface JanitorOptions {
 export async function runJanitor({ chores, clock, log }: JanitorOptions, signal: AbortSignal): Promise<void> {
   const repeat = async ({ name, everyRounds, run }: Chore): Promise<void> => {
     let aheadMs = aheadOf(clock);
-    for (let round = 0; ;) {
+    let rounds = 0;
+    for (;;) {
       // Not at once: a clock that is wrong at start-up is usually set right within minutes.
       await clock.sleep(ROUND_MS, signal).catch(() => undefined); // Rejects on abort alone.
       if (signal.aborted) return;
@@ -39,8 +40,9 @@ export async function runJanitor({ chores, clock, log }: JanitorOptions, signal:
         log.warn('the clock has leapt forward: tidying up waits, should it be set right', { chore: name });
         continue;
       }
-      round += 1;
-      if ((round - 1) % everyRounds !== 0) continue;
+      const isTurn = rounds % everyRounds === 0;
+      rounds += 1;
+      if (!isTurn) continue;
       try {
         log.debug(await run(clock.now(), signal));
       } catch (error) {

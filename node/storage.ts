@@ -13,7 +13,7 @@ import { createIndexedSource } from './indexing/indexed-source.ts';
 import type { Links } from './links/links.ts';
 import { createNodeLinks } from './links/node-links.ts';
 import { createPresignedLinks } from './links/presigned-links.ts';
-import { messageOf } from './platform/errors.ts';
+import { AppError, messageOf } from './platform/errors.ts';
 import { bytesForDelivery } from './platform/space-watch.ts';
 import { createDiskConfirm, createDiskSource } from './recordings/disk-source.ts';
 import type { RecordingIndex } from './recordings/recording-index.ts';
@@ -159,7 +159,12 @@ function createLinks(
   publisher: Publisher,
 ): Links {
   if (publicUrl !== null) return createNodeLinks({ nodeId, linkKey, publicUrl });
-  if (publisher.presign === null) throw new Error('a publisher that gives no links needs a PUBLIC_URL');
+  if (publisher.presign === null) {
+    throw new AppError(
+      'publish.no-links',
+      'this node alone answers links to what it publishes: set PUBLIC_URL',
+    );
+  }
   return createPresignedLinks(publisher.presign);
 }
 

@@ -50,6 +50,8 @@ export interface DeliveryStore {
   alreadyDelivered(job: string, signal: AbortSignal): Promise<Delivery | null>;
   /** What there is to say of a delivery; null where there is no record of it (any more). */
   summary(job: string): DeliverySummary | null;
+  /** Jobs of deliveries whose ids begin with these hexadecimal digits. */
+  jobsWith(prefix: string, limit: number): readonly string[];
   /** The youngest first. */
   list(options: { readonly open: boolean; readonly limit: number }): {
     readonly deliveries: readonly DeliverySummary[];

@@ -14,7 +14,10 @@ export function createReading({
   use,
   clock,
   log,
-}: StoreScope): Pick<DeliveryStore, 'alreadyDelivered' | 'find' | 'items' | 'list' | 'read' | 'summary'> {
+}: StoreScope): Pick<
+  DeliveryStore,
+  'alreadyDelivered' | 'find' | 'items' | 'jobsWith' | 'list' | 'read' | 'summary'
+> {
   /** Its row, where it is delivered and not taken back. */
   const completeRow = (job: string): DeliveryRow | null => {
     const row = use((rows) => rows.row(job));
@@ -61,6 +64,7 @@ export function createReading({
       const row = use((rows) => rows.row(job));
       return row === null ? null : summaryOf(row, publisher);
     },
+    jobsWith: (prefix, limit) => use((rows) => rows.jobsWith(prefix, limit)),
     list: ({ open, limit }) => {
       const openAtMs = open ? clock.now().epochMilliseconds : null;
       const { rows, total } = use((all) => all.list(openAtMs, limit));

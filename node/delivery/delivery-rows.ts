@@ -62,6 +62,7 @@ export interface DeliveryRows {
   due(nowMs: number, limit: number): DeliveryRow[];
   /** Those of the jobs that there is no row of. */
   unknown(jobs: readonly string[]): string[];
+  jobsWith(prefix: string, limit: number): string[];
   list(openAtMs: number | null, limit: number): { readonly rows: DeliveryRow[]; readonly total: number };
   /** Gives pages that hold nothing back to the file system, a bounded number at a time. */
   vacuum(): void;
@@ -130,6 +131,10 @@ export function prepareRows(database: DatabaseSync): DeliveryRows {
   const opened = run('UPDATE deliveries SET opened = opened + 1, last_opened = ?2 WHERE job = ?1');
   const due = rowsOf(SELECT_DUE);
   const unknown = all('SELECT value FROM json_each(?) WHERE value NOT IN (SELECT job FROM deliveries)');
+  // No digit comes after `f`: a range of the index of `job`.
+  const jobsWith = all(
+    "SELECT job FROM deliveries WHERE job >= ?1 AND job < ?1 || 'g' ORDER BY job LIMIT ?2",
+  );
   const listed = rowsOf(`SELECT ${COLUMNS} FROM deliveries ORDER BY id DESC LIMIT ?1`);
   const listedOpen = rowsOf(`SELECT ${COLUMNS} FROM deliveries WHERE ${OPEN} ORDER BY id DESC LIMIT ?2`);
   const count = all('SELECT count(*) AS total FROM deliveries');
@@ -188,6 +193,7 @@ export function prepareRows(database: DatabaseSync): DeliveryRows {
     opened: (job, at) => void opened(job, at),
     due,
     unknown: (jobs) => unknown(JSON.stringify(jobs)).map(({ value }) => String(value)),
+    jobsWith: (prefix, limit) => jobsWith(prefix, limit).map(({ job }) => String(job)),
     list: (openAtMs, limit) => {
       const rows = openAtMs === null ? listed(limit) : listedOpen(openAtMs, limit);
       const [counted] = openAtMs === null ? count() : countOpen(openAtMs);

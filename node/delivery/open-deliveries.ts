@@ -1,6 +1,4 @@
 import { join } from 'node:path';
-import type { Clock } from '../platform/clock.ts';
-import type { Log } from '../platform/log.ts';
 import { createKeyedMutex } from '../platform/mutex.ts';
 import type { DeliveryStore } from './deliveries.ts';
 import { importRecords } from './delivery-import.ts';
@@ -8,24 +6,9 @@ import { sweepUnknown } from './delivery-orphans.ts';
 import { createReading } from './delivery-reading.ts';
 import { openRecords } from './delivery-records.ts';
 import { ELSEWHERE } from './delivery-removal.ts';
-import type { StoreScope } from './delivery-scope.ts';
+import type { DeliveryStoreOptions, StoreScope } from './delivery-scope.ts';
 import { sentenceOf, sweepDue } from './delivery-sweep.ts';
 import { createWriting } from './delivery-writing.ts';
-import type { Publisher } from './publisher.ts';
-
-export interface DeliveryStoreOptions {
-  /** Holds `deliveries.db`; records of before, in `deliveries/`, are taken over. */
-  readonly stateDir: string;
-  readonly publisher: Publisher;
-  /** Where the web publisher keeps its files, whoever publishes now. */
-  readonly webRoot: string;
-  /** LINK_HOURS where the bucket answers links by itself; null where this node answers all. */
-  readonly presignedHours: number | null;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Of the recordings of one delivery, as JSON; 128 Mi characters unless told. */
-  readonly maxItemsLength?: number;
-}
 
 export interface OpenedDeliveries extends DeliveryStore {
   /** What an operator should know; empty where all is well. */

@@ -57,7 +57,7 @@ export function createProgramTranscoder(options: ProgramTranscoderOptions): Tran
   const { programs, directory, log, maxBytes = MAX_PLAYING_BYTES } = options;
   let running = 0;
   /** One more, where there is room for the most that each can make. */
-  const runInRoom = async (...how: Parameters<typeof run>): Promise<void> => {
+  const runInSpace = async (...how: Parameters<typeof run>): Promise<void> => {
     const freeBytes = (await options.space?.()) ?? null;
     if (freeBytes !== null && freeBytes < (running + 1) * maxBytes) {
       throw new AppError(NO_SPACE, `of the disk there are ${Math.floor(freeBytes)} bytes for it`);
@@ -78,7 +78,7 @@ export function createProgramTranscoder(options: ProgramTranscoderOptions): Tran
         for (const program of programs) {
           const given = program.argumentsFor(format, output);
           if (given === null) continue;
-          await runInRoom(options, program, given, { body, output, signal });
+          await runInSpace(options, program, given, { body, output, signal });
           return await take(output);
         }
         return null;
@@ -144,7 +144,9 @@ async function run(
     ended.abort(new Error('it has ended'));
     await Promise.all([watched, fed]);
   }
-  if (code !== 0) throw new Error(`${name} ended with ${code ?? 'a signal'}: ${complaint()}`);
+  if (code !== 0) {
+    throw new AppError('transcode.failed', `${name} ended with ${code ?? 'a signal'}: ${complaint()}`);
+  }
 }
 
 /** Resolves with the exit status when the process and its streams are gone; null where it was killed. Rejects where it could not run. */

@@ -5,13 +5,13 @@ import type { DeliveryStore, DeliverySummary } from '../delivery/deliveries.ts';
 import { deliveredOf, directOf } from '../links/delivered.ts';
 import { type Links, PRESIGNED_MINUTES } from '../links/links.ts';
 import { AppError, messageOf } from '../platform/errors.ts';
-import { idByPrefix } from '../queue/id-prefix.ts';
+import { idByPrefix, notFound } from '../queue/id-prefix.ts';
 import type { RecordingSource } from '../recordings/source.ts';
 import { type HandlersOf, idPrefixOf } from './control-table.ts';
 
 const MAX_LISTED = 500;
-/** Deliveries among which the beginning of an id is looked for. */
-const MAX_NAMED = 100_000;
+/** Deliveries whose ids begin alike, to choose one from. */
+const MAX_ALIKE = 100;
 
 const count = z.int().nonnegative();
 /** An instant as RFC 3339 text. */
@@ -83,17 +83,10 @@ export function createLinkControl(options: LinkControlOptions): LinkControl {
 
 /** @throws AppError `job.not-found`, `job.ambiguous` */
 function named(deliveries: DeliveryStore, prefix: string): DeliverySummary {
-  const whole = deliveries.summary(prefix);
-  if (whole !== null) return whole;
-  const all = deliveries.list({ open: false, limit: MAX_NAMED }).deliveries;
   const names = { one: 'delivery', many: 'deliveries', hint: ': node-ctl link list --all shows them' };
-  const id = idByPrefix(
-    all.map(({ job }) => job),
-    prefix,
-    names,
-  );
-  const found = all.find(({ job }) => job === id);
-  if (found === undefined) throw new AppError('job.not-found', `there is no delivery ${id.slice(0, 8)}`);
+  const job = idByPrefix(deliveries.jobsWith(prefix, MAX_ALIKE), prefix, names);
+  const found = deliveries.summary(job);
+  if (found === null) throw notFound(prefix, names);
   return found;
 }
 

@@ -2,11 +2,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Readable } from 'node:stream';
 import type { DeliveredItem, Delivery } from '../../node/delivery/manifest.ts';
-import {
-  type DeliveryStoreOptions,
-  type OpenedDeliveries,
-  openDeliveries,
-} from '../../node/delivery/open-deliveries.ts';
+import type { DeliveryStoreOptions } from '../../node/delivery/delivery-scope.ts';
+import { type OpenedDeliveries, openDeliveries } from '../../node/delivery/open-deliveries.ts';
 import type { Publisher } from '../../node/delivery/publisher.ts';
 import type { Clock } from '../../node/platform/clock.ts';
 import { createLog, silentLog } from '../../node/platform/log.ts';

@@ -208,6 +208,22 @@ describe('what a delivery holds', () => {
   });
 });
 
+describe('deliveries whose ids begin alike', () => {
+  test('are found by that beginning, up to a bound, and no others', async () => {
+    await using world = await deliveriesWorld();
+    const ids = ['0', '3f9a0', '3f9af', '3f9affff', '3f9b', 'f', 'ffff'].map((start) =>
+      start.padEnd(64, '1'),
+    );
+    const expiresAt = world.clock.now().add({ hours: 1 });
+    for (const id of ids) await world.store.begin(id, ABOUT, expiresAt, signal);
+    expect(world.store.jobsWith('3f9a', 10)).toEqual(ids.slice(1, 4));
+    expect(world.store.jobsWith('ffff', 10)).toEqual(ids.slice(6));
+    expect(world.store.jobsWith('', 2)).toEqual(ids.slice(0, 2));
+    expect(world.store.jobsWith(ids[4] ?? '', 10)).toEqual([ids[4]]);
+    expect(world.store.jobsWith('3f9c', 10)).toEqual([]);
+  });
+});
+
 describe('a delivery that is taken back', () => {
   test('opens nothing and is gone; its record says so, and it is not made again', async () => {
     await using world = await deliveriesWorld();
